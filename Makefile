@@ -1,0 +1,99 @@
+# Every target sets itself up: `make train` and `make test` work in a fresh clone.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+UV_VERSION := 0.13.9
+
+# What is given after the target, NAME=value, becomes --name value.
+PREPARE := DATA VALIDATION TEST TEXT TEXT_PAIR LABEL ENCODER MAX_LENGTH
+TRAIN := $(PREPARE) NAME EPOCHS BATCH_SIZE LEARNING_RATE SEED WORKERS THREADS \
+	DTYPE CLASS_WEIGHTS
+HARDWARE := ENCODER MAX_LENGTH BATCH_SIZE WORKERS THREADS DTYPE
+SWITCHES := RESUME OVERWRITE
+
+# Only what stands on the command line counts (a shell may have a NAME of its own),
+# and it reaches the command through the environment, so that quotes, spaces and
+# dollar signs stay what they are.
+GIVEN := $(foreach name,$(TRAIN) OUTPUT $(SWITCHES),\
+	$(if $(filter command,$(origin $(name))),$(name)))
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+
+flag = --$(subst _,-,$(shell echo $(1) | tr A-Z a-z))
+options = $(foreach name,$(filter $(1),$(GIVEN)),$(call flag,$(name)) "$$$(name)")
+switches = $(foreach name,$(filter $(1),$(GIVEN)),\
+	$(if $(filter-out 0,$($(name))),$(call flag,$(name))))
+RUN := $(if $(filter NAME,$(GIVEN)),"$$NAME",movie_reviews)
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: prepare
+prepare: $(INSTALLED) ## Turn raw text into records: DATA= TEXT= LABEL= OUTPUT=
+	@$(BIN)/bert-cpu prepare $(call options,$(PREPARE) OUTPUT) \
+		$(call switches,OVERWRITE) $(ARGS)
+
+.PHONY: train
+train: $(INSTALLED) ## Fine-tune and test a classifier: DATA= TEXT= LABEL= NAME= SEED=
+	@$(BIN)/bert-cpu train $(call options,$(TRAIN)) $(call switches,$(SWITCHES)) \
+		$(ARGS)
+
+.PHONY: evaluate
+evaluate: $(INSTALLED) ## Test a trained run again: NAME=
+	@$(BIN)/bert-cpu evaluate --name $(RUN) $(ARGS)
+
+.PHONY: tflite
+tflite: $(INSTALLED) ## Convert a run to TensorFlow Lite and compare: NAME=
+	@$(BIN)/bert-cpu export --name $(RUN) $(call options,THREADS) $(ARGS)
+
+.PHONY: predict
+predict: $(INSTALLED) ## Label a text with a converted run: NAME= TEXT="..."
+	@$(BIN)/bert-cpu predict runs/$(RUN) $(ARGS) \
+		$(if $(filter TEXT,$(GIVEN)),-- "$$TEXT")
+
+.PHONY: hardware
+hardware: $(INSTALLED) ## Show what this processor has and what will be used: ENCODER=
+	@$(BIN)/bert-cpu hardware $(call options,$(HARDWARE)) $(ARGS)
+
+.PHONY: test
+test: $(INSTALLED) ## Run the fast tests
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(INSTALLED) ## Run the slow tests: real checkpoints and whole runs
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style and types: ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: lock
+lock: $(INSTALLED) ## Choose the newest versions that fit, and write the lock files
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
+	@for lock in develop build runtime; do \
+		case $$lock in \
+			develop) from="setup.cfg --extra test" ;; \
+			build) from="requirements/build.in" ;; \
+			runtime) from="setup.cfg" ;; \
+		esac; \
+		$(BIN)/uv pip compile --no-config --system-certs --quiet --upgrade --universal \
+			--python-version 3.11 --generate-hashes \
+			--custom-compile-command "make lock" \
+			--constraints $$(test $$lock = develop && echo requirements/constraints.in || \
+				echo requirements/develop.lock) \
+			--output-file requirements/$$lock.lock $$from || exit; \
+	done
+
+.PHONY: clean
+clean: ## Remove .venv and caches; runs/ stays
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements/build.lock requirements/develop.lock \
+		requirements/make_venv.sh setup.cfg pyproject.toml
+	@sh requirements/make_venv.sh $(VENV)
+	@touch $@
