@@ -1,0 +1,25 @@
+"""What is the user's to mend, said in one line.
+
+Everything that a user can get wrong (a missing file, a wrong column, a damaged
+shard) is raised as a `UserError`. The command line prints its message as one
+line and leaves with exit code 2; a program that calls the package catches it as
+the `ValueError` that it is. Any other exception is a mistake of ours.
+"""
+
+
+class UserError(ValueError):
+    """A mistake in what was given, with how to mend it.
+
+    Args:
+        message: str, one line: what came, what was expected, what to do.
+
+    Example:
+    >>> raise UserError("'a.csv' has no column 'stars' (it has: text, label). "
+    ...                 "Name one of them with --label.")
+    Traceback (most recent call last):
+    bert_cpu.errors.UserError: 'a.csv' has no column 'stars' ...
+    """
+
+
+class Interrupted(Exception):
+    """Work that was stopped on request after its state was saved (exit 130)."""

@@ -1,0 +1,166 @@
+"""Every setting of a run, typed and frozen: the command line and `config.json`.
+
+The command line makes one of these objects, `config.json` stores it, and
+`--resume` reads it back. Nothing below the command line reads a flag.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Literal
+
+from bert_cpu.errors import UserError
+
+Language = Literal["none", "english", "chinese"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareSettings:
+    """How raw text becomes records that training reads."""
+
+    # tfds:NAME[/CONFIG], a .csv, .tsv or .jsonl file, or a prepared directory.
+    data: str = "tfds:movie_reviews"
+    # A file with the validation split. Default: one text in ten of `data`.
+    validation: str | None = None
+    # A file with the test split. Default: one text in ten of `data`.
+    test: str | None = None
+    # The column that holds the text.
+    text: str = "text"
+    # The column that holds the second text of a pair, if there is one.
+    text_pair: str | None = None
+    # The column that holds the label.
+    label: str = "label"
+    # A BERT checkpoint: minilm, a directory in Hugging Face layout, or a hub id.
+    encoder: str = "minilm"
+    # Tokens in the longest sequence, special tokens included; the rest is cut.
+    max_length: int = 128
+    # Unicode NFKC, full width to half width, control characters out.
+    normalize: bool = False
+    # Leave out the stop words of this language.
+    stop_words: Language = "none"
+    # Cut words to their stems by the rules of this language.
+    stem: Language = "none"
+    # How records are stored: TFRecord shards or one HDF5 file a split.
+    record_format: Literal["tfrecord", "hdf5"] = "tfrecord"
+    # Examples in one TFRecord shard.
+    shard_size: int = 50_000
+
+    def __post_init__(self):
+        _expect(self.max_length >= 3, "max_length", self.max_length, "3 or more")
+        _expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings(PrepareSettings):
+    """How an encoder is fine-tuned, and where the run is kept."""
+
+    # The run's name: its directory is RUNS_DIR/NAME.
+    name: str = "movie_reviews"
+    # The directory that holds all runs.
+    runs_dir: str = "runs"
+    # What is learned.
+    task: Literal["classify"] = "classify"
+    # Passes over the training split.
+    epochs: int = 3
+    # Examples in one batch, over all workers.
+    batch_size: int = 32
+    # Batches whose gradients are summed for one update.
+    accumulate: int = 1
+    # The highest learning rate.
+    learning_rate: float = 5e-5
+    # Share of all updates over which the rate climbs from 0, in [0, 1).
+    warmup: float = 0.1
+    # Decay of weights (never of norms and biases) an update, times the rate.
+    weight_decay: float = 0.01
+    # Longest gradient over all weights; a longer one is scaled down. 0: any.
+    clip_norm: float = 1.0
+    # Each layer below the top learns at this share of the rate above it, (0, 1].
+    layer_decay: float = 1.0
+    # Lowest encoder layers (with the embeddings) that are left as they are.
+    freeze_layers: int = 0
+    # Share of features zeroed in training, [0, 1). Default: the checkpoint's.
+    dropout: float | None = None
+    # Share of probability spread over the wrong labels, [0, 1).
+    label_smoothing: float = 0.0
+    # balanced: rare labels weigh more, so that all weigh the same together.
+    class_weights: Literal["none", "balanced"] = "none"
+    # Stop after this many epochs without a better validation accuracy. 0: never.
+    early_stopping: int = 0
+    # Momentum of the moving average of weights that is evaluated. 0: none.
+    ema: float = 0.0
+    # Fixes the split-independent chances: order, dropout, the new head.
+    seed: int = 0
+    # Of matrix products. auto: bfloat16 where the processor multiplies it.
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    # Threads of one process. 0: the cores that this process may use.
+    threads: int = 0
+    # Processes that train together on this machine.
+    workers: int = 1
+    # Minutes between checkpoints within an epoch.
+    checkpoint_minutes: float = 5.0
+    # Go on from the run's last checkpoint.
+    resume: bool = False
+    # Delete the run directory of this name first.
+    overwrite: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        plain = pathlib.PurePath(self.name).name == self.name and self.name not in (
+            "",
+            ".",
+            "..",
+        )
+        _expect(plain, "name", self.name, "a file name without '/'")
+        for field in ("epochs", "batch_size", "accumulate", "workers"):
+            _expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
+        for field in ("freeze_layers", "early_stopping", "threads", "seed"):
+            _expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
+        for field in ("warmup", "label_smoothing", "ema", "dropout"):
+            share = getattr(self, field) or 0.0
+            _expect(0 <= share < 1, field, share, "a share in [0, 1)")
+        _expect(self.learning_rate > 0, "learning_rate", self.learning_rate, "over 0")
+        for field in ("weight_decay", "clip_norm", "checkpoint_minutes"):
+            _expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
+        _expect(0 < self.layer_decay <= 1, "layer_decay", self.layer_decay, "in (0, 1]")
+        _expect(
+            self.batch_size % self.workers == 0,
+            "batch_size",
+            self.batch_size,
+            f"a multiple of workers={self.workers}",
+        )
+        _expect(
+            not (self.resume and self.overwrite),
+            "resume with --overwrite",
+            "both",
+            "one of the two",
+        )
+
+    @property
+    def run_dir(self) -> pathlib.Path:
+        return pathlib.Path(self.runs_dir) / self.name
+
+
+def save_settings(settings: TrainSettings, path: pathlib.Path) -> None:
+    """Writes every field of `settings` to `path` as JSON."""
+    path.write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
+
+
+def load_settings(path: pathlib.Path) -> TrainSettings:
+    """Reads what `save_settings` wrote.
+
+    Raises:
+        UserError: if `path` is not JSON, or has a field that is not known.
+    """
+    try:
+        return TrainSettings(**json.loads(path.read_text()))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise UserError(
+            f"'{path}' does not hold the settings of a run ({error}). Train "
+            "again with --overwrite."
+        ) from error
+
+
+def _expect(is_good: bool, field: str, value: object, expected: str) -> None:
+    if not is_good:
+        flag = "--" + field.replace("_", "-")
+        raise UserError(f"{flag} is {value}, but must be {expected}.")

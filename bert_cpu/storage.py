@@ -1,0 +1,149 @@
+"""Files that are whole or not there, and that are what they were.
+
+Everything that the package leaves behind (shards, checkpoints, bundles, TFLite
+directories) is written aside and renamed, and is checked by size and SHA-256
+when it is read again.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator
+
+from bert_cpu.errors import UserError
+
+
+def sha256_of(path: pathlib.Path) -> str:
+    """The SHA-256 of a file, read in pieces, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_files(directory: pathlib.Path, names: Iterable[str]) -> dict[str, dict]:
+    """`{name: {"size": bytes, "sha256": digest}}` of files in `directory`."""
+    return {
+        name: {
+            "size": (directory / name).stat().st_size,
+            "sha256": sha256_of(directory / name),
+        }
+        for name in sorted(names)
+    }
+
+
+def check_files(directory: pathlib.Path, files: dict[str, dict], remedy: str) -> None:
+    """Compares files with what `describe_files` said when they were written.
+
+    Args:
+        directory: where the files are.
+        files: as `describe_files` returns it.
+        remedy: str. What to do about a difference, for the message.
+
+    Raises:
+        UserError: naming the first file that is missing, or whose size or
+            SHA-256 differs, or whose name leads out of `directory`.
+    """
+    for name, expected in files.items():
+        path = directory / name
+        if pathlib.PurePath(name).name != name:
+            raise UserError(f"'{name}' is not a file of '{directory}'. {remedy}")
+        if not path.is_file():
+            raise UserError(f"'{path}' is missing. {remedy}")
+        size = path.stat().st_size
+        if size != expected["size"]:
+            raise UserError(
+                f"'{path}' has {size:,} bytes, but {expected['size']:,} were written. "
+                f"{remedy}"
+            )
+        digest = sha256_of(path)
+        if digest != expected["sha256"]:
+            raise UserError(
+                f"'{path}' has sha256 {digest[:12]}…, but {expected['sha256'][:12]}… "
+                f"was written: it was changed since. {remedy}"
+            )
+
+
+def read_description(path: pathlib.Path, expected_format: str, remedy: str) -> dict:
+    """Reads the JSON file that describes a directory of ours.
+
+    Args:
+        path: of `manifest.json`, `bert_cpu.json` or `model.json`.
+        expected_format: str. What its `format` must be; its `version` must be 1.
+        remedy: str. What to do about a mistake, for the message.
+
+    Raises:
+        UserError: if it is not there, not JSON, or of another format or version.
+    """
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"'{path}' is missing. {remedy}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not JSON ({error}). {remedy}") from error
+    found = description.get("format") if isinstance(description, dict) else None
+    if found != expected_format or description.get("version") != 1:
+        version = description.get("version") if isinstance(description, dict) else None
+        raise UserError(
+            f"'{path}' has format {found!r}, version {version!r}, but "
+            f"{expected_format!r}, version 1 is read here. {remedy}"
+        )
+    return description
+
+
+@contextlib.contextmanager
+def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a path to write to, and renames it to `path` when all went well.
+
+    The file is flushed to the disk before the rename, so that a crash at any
+    moment leaves the old file or the new one. On an error nothing is left.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with full_disk_is_the_users(path):
+            yield aside
+            with open(aside, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_json(path: pathlib.Path, content: object) -> None:
+    """Writes `content` as indented JSON, aside and renamed."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def full_disk_is_the_users(path: pathlib.Path) -> Iterator[None]:
+    """Turns "no space left" while writing `path` into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _full_disk(path) from error
+    except Exception as error:
+        # TensorFlow and safetensors wrap the system's error in their own.
+        if "No space left on device" not in str(error):
+            raise
+        raise _full_disk(path) from error
+
+
+def _full_disk(path: pathlib.Path) -> UserError:
+    existing = path
+    while not existing.exists():
+        existing = existing.parent
+    free_mb = shutil.disk_usage(existing).free / 1e6
+    return UserError(
+        f"The disk is full: '{path}' could not be written ({free_mb:,.0f} MB are "
+        "free). Make room, then run the command again."
+    )

@@ -1,0 +1,213 @@
+"""Rows of the files that people keep text in, one at a time.
+
+A file of any size is read in constant memory, and strictly: what is broken is
+reported with its line, never guessed at.
+"""
+
+import codecs
+import csv
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from bert_cpu.errors import UserError
+
+# A line, or a csv field, beyond this is a damaged file (a quote that nobody
+# closed, a binary), not a text. Bytes and characters.
+MAX_LENGTH = 16 * 2**20
+
+Row = tuple[str, dict[str, Any]]
+
+
+def read_rows(path: str | pathlib.Path) -> Iterator[Row]:
+    """Reads a .csv, .tsv, .jsonl or .txt file in UTF-8, row by row.
+
+    - csv and tsv: the first row names the columns; fields may be quoted with
+      `"` and then hold line breaks. Blank lines are left out.
+    - jsonl: one JSON object a line. Blank lines are left out.
+    - txt: one text a line, in a column named "text". A blank line is a text.
+
+    Args:
+        path: the file. Its suffix tells its form.
+
+    Returns:
+        Iterator over `(position, row)`: where the row begins ("a.csv line 12"),
+        and its values by column. Those of a jsonl are whatever JSON they were.
+
+    Raises:
+        UserError: at once if there is no such file, and while reading if it
+            is not UTF-8, holds a NUL byte, has no row, or is not well formed.
+    """
+    path = pathlib.Path(path)
+    read = _READERS.get(path.suffix.lower())
+    if path.is_dir():
+        raise UserError(
+            f"'{path}' is a directory, but a file was expected. Name a file that "
+            f"ends in {_SUFFIXES}."
+        )
+    if read is None:
+        raise UserError(
+            f"'{path}' ends in '{path.suffix}', which is not known. Give a file "
+            f"that ends in {_SUFFIXES}."
+        )
+    if not path.exists():
+        raise UserError(f"There is no file '{path}'. Check the name.")
+    return _at_least_one(path, read(path))
+
+
+def text_of(row: Row, column: str, flag: str = "--text") -> str:
+    """The text in one column of a row.
+
+    Args:
+        row: what `read_rows` gave.
+        column: the column's name.
+        flag: the option that named it, for the message.
+
+    Raises:
+        UserError: if the row lacks the column, or holds something else there.
+    """
+    position, values = row
+    if column not in values:
+        raise UserError(
+            f"{position} has no column '{column}' (it has: {', '.join(values)}). "
+            f"Name one of them with {flag}."
+        )
+    text = values[column]
+    if not isinstance(text, str):
+        raise UserError(
+            f"{position} has {json.dumps(text)[:40]} in column '{column}', but a "
+            "string was expected. Mend the row."
+        )
+    return text
+
+
+def _at_least_one(path: pathlib.Path, rows: Iterator[Row]) -> Iterator[Row]:
+    try:
+        first = next(rows, None)
+        if first is None:
+            raise UserError(f"'{path}' has no rows. Give a file with texts in it.")
+        yield first
+        yield from rows
+    except OSError as error:
+        raise UserError(
+            f"'{path}' can't be read ({error.strerror}). Check the file."
+        ) from error
+
+
+def _read_separated(path: pathlib.Path, delimiter: str) -> Iterator[Row]:
+    # The limit is the csv module's own, for the whole process; it only grows.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LENGTH))
+    reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    columns: list[str] | None = None
+    while True:
+        position = f"{path.name} line {reader.line_num + 1}"
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise UserError(
+                f"{position} is not well formed ({error}). Close its quotes, and "
+                'write a quote within a quoted field twice ("").'
+            ) from error
+        if fields is None:
+            return
+        if not fields:
+            continue
+        if columns is None:
+            columns = _distinct(fields, position)
+        elif len(fields) != len(columns):
+            raise UserError(
+                f"{position} has {len(fields)} columns, but the first row has "
+                f"{len(columns)}. Quote fields that hold the separator."
+            )
+        else:
+            yield position, dict(zip(columns, fields, strict=True))
+
+
+def _distinct(columns: list[str], position: str) -> list[str]:
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if repeated:
+        raise UserError(
+            f"{position} names the column '{repeated[0]}' twice. Give each column "
+            "a name of its own."
+        )
+    return columns
+
+
+def _read_json_lines(path: pathlib.Path) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        position = f"{path.name} line {number}"
+        try:
+            values = json.loads(line, parse_constant=_refuse_constant)
+            if "\\u" in line:
+                # JSON can spell half a character ("\ud83d"), which no text holds.
+                json.dumps(values, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise UserError(
+                f"{position} is not well-formed JSON ({error}). Write one JSON "
+                "object a line."
+            ) from error
+        if not isinstance(values, dict):
+            raise UserError(
+                f"{position} holds a JSON {type(values).__name__}, but an object "
+                'was expected. Write {"text": …} on each line.'
+            )
+        yield position, values
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_plain(path: pathlib.Path) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path), start=1):
+        yield f"{path.name} line {number}", {"text": line.rstrip("\r\n")}
+
+
+def _lines(path: pathlib.Path) -> Iterator[str]:
+    """Lines with their ends, decoded one by one so that errors have a line."""
+    offset = number = 0
+    with path.open("rb") as file:
+        while line := file.readline(MAX_LENGTH):
+            number += 1
+            position = f"{path.name} line {number}"
+            if len(line) == MAX_LENGTH and not line.endswith(b"\n"):
+                raise UserError(
+                    f"{position} is longer than {MAX_LENGTH:,} bytes. Break it up."
+                )
+            offset += len(line)
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                place = offset - len(line) + error.start
+                raise UserError(
+                    f"{position} is not UTF-8 (byte {place} of the file is "
+                    f"0x{line[error.start]:02x}). Save the file as UTF-8."
+                ) from error
+            if "\0" in text:
+                raise UserError(
+                    f"{position} holds a NUL byte, which no text does. Save the "
+                    "file as text in UTF-8."
+                )
+            yield text
+
+
+def _read_csv(path: pathlib.Path) -> Iterator[Row]:
+    return _read_separated(path, ",")
+
+
+def _read_tsv(path: pathlib.Path) -> Iterator[Row]:
+    return _read_separated(path, "\t")
+
+
+_READERS = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".jsonl": _read_json_lines,
+    ".txt": _read_plain,
+}
+_SUFFIXES = ", ".join(_READERS)
