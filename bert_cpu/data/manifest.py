@@ -1,0 +1,84 @@
+"""What a directory of records holds: the contract between preparing and training."""
+
+import dataclasses
+import pathlib
+
+from bert_cpu import storage
+
+FORMAT = "bert_cpu.records"
+FILE_NAME = "manifest.json"
+_REMEDY = "Prepare the data again."
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitInfo:
+    """The counts of one split, and its files."""
+
+    examples: int
+    tokens: int  # Special tokens included.
+    cut_texts: int  # Longer than `max_length`, cut.
+    empty_texts: int  # Without a token of their own, left out.
+    length_histogram: dict[int, int]  # Tokens in a sequence -> examples.
+    label_counts: dict[str, int]
+    shards: dict[str, dict]  # File name -> size and sha256.
+    shard_examples: dict[str, int]  # File name -> examples in it.
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Everything that training must know of prepared data but the data.
+
+    `fingerprint` tells two prepared sets apart: it is the SHA-256 of the
+    manifest file, which holds the SHA-256 of every shard.
+    """
+
+    directory: pathlib.Path
+    source: str
+    task: str
+    labels: tuple[str, ...]
+    max_length: int
+    text_pair: bool
+    preprocess: dict
+    tokenizer_sha256: str
+    record_format: str
+    splits: dict[str, SplitInfo]
+
+    @property
+    def fingerprint(self) -> str:
+        return storage.sha256_of(self.directory / FILE_NAME)
+
+
+def save_manifest(manifest: Manifest) -> None:
+    """Writes `manifest.json`, the last file of a prepared directory."""
+    content = {"format": FORMAT, "version": 1, **dataclasses.asdict(manifest)}
+    del content["directory"]
+    storage.write_json(manifest.directory / FILE_NAME, content)
+
+
+def load_manifest(directory: pathlib.Path) -> Manifest:
+    """Reads what `save_manifest` wrote; `check_files` of it is the caller's.
+
+    Raises:
+        UserError: if it is missing, not JSON, or of another format or version.
+    """
+    content = storage.read_description(directory / FILE_NAME, FORMAT, _REMEDY)
+    del content["format"], content["version"]
+    splits = {
+        name: SplitInfo(
+            **{
+                **split,
+                "length_histogram": {
+                    int(length): count
+                    for length, count in split["length_histogram"].items()
+                },
+            }
+        )
+        for name, split in content.pop("splits").items()
+    }
+    labels = tuple(content.pop("labels"))
+    return Manifest(directory=directory, labels=labels, splits=splits, **content)
+
+
+def is_prepared(path: str) -> bool:
+    """Whether `path` is a directory that holds prepared records."""
+    return (pathlib.Path(path) / FILE_NAME).is_file()

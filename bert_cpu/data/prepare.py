@@ -1,0 +1,170 @@
+"""From a source of texts to a directory of records, in constant memory.
+
+The source is read twice: once to count and to find every mistake before any
+work is done, once to write. Only batches are ever held.
+"""
+
+import collections
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Callable
+
+from transformers import BertTokenizerFast
+
+from bert_cpu import storage
+from bert_cpu.data.features import Featurizer
+from bert_cpu.data.hdf5 import HDF5Writer
+from bert_cpu.data.manifest import Manifest, SplitInfo, save_manifest
+from bert_cpu.data.sources.source import Source
+from bert_cpu.data.tfrecords import TFRecordWriter
+from bert_cpu.errors import UserError
+from bert_cpu.settings import PrepareSettings
+from bert_cpu.text.preprocess import Preprocess
+
+
+def prepare_records(
+    source: Source,
+    settings: PrepareSettings,
+    tokenizer: BertTokenizerFast,
+    directory: pathlib.Path,
+    task: str = "classify",
+    progress: Callable[[str, int, int], None] = lambda split, done, total: None,
+) -> Manifest:
+    """Writes the records of every split, and a manifest beside them.
+
+    Args:
+        source: where the texts come from.
+        settings: how they are made into features.
+        tokenizer: the encoder's.
+        directory: written aside and renamed; what is there is replaced.
+        task: str. What the labels are for.
+        progress: called with a split's name, the examples written, and all.
+
+    Returns:
+        Manifest.
+
+    Raises:
+        UserError: for every mistake of the source; if there are fewer than two
+            labels, or a split has a label that training has not; if a split is
+            empty; if the disk is full.
+    """
+    counts = {split: _count(open_split) for split, open_split in source.splits.items()}
+    labels = _order_labels(source, counts)
+    preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)
+    featurizer = Featurizer(tokenizer, settings.max_length, preprocess)
+    aside = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        splits = {}
+        for split, open_split in source.splits.items():
+            total = counts[split].total()
+            writer: TFRecordWriter | HDF5Writer
+            if settings.record_format == "hdf5":
+                writer = HDF5Writer(aside, split)
+            else:
+                writer = TFRecordWriter(aside, split, total, settings.shard_size)
+            splits[split] = _write_split(
+                writer,
+                featurizer(open_split()),
+                labels,
+                split == "test",
+                lambda done, split=split, total=total: progress(split, done, total),
+            )
+            shards = storage.describe_files(aside, writer.shard_examples)
+            splits[split] = dataclasses.replace(splits[split], shards=shards)
+            if not splits[split].examples:
+                raise UserError(
+                    f"The {split} split of '{source.name}' has only empty texts. "
+                    f"Look at its column '{settings.text}'."
+                )
+        manifest = Manifest(
+            directory=aside,
+            source=source.name,
+            task=task,
+            labels=labels,
+            max_length=settings.max_length,
+            text_pair=settings.text_pair is not None,
+            preprocess=preprocess.to_dict(),
+            tokenizer_sha256=featurizer.tokenizer_sha256,
+            record_format=settings.record_format,
+            splits=splits,
+        )
+        save_manifest(manifest)
+        shutil.rmtree(directory, ignore_errors=True)
+        aside.rename(directory)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return dataclasses.replace(manifest, directory=directory)
+
+
+def _count(open_split):
+    return collections.Counter(example.label for example in open_split())
+
+
+def _order_labels(source, counts):
+    """The labels by id: the source's own order, or numbers, or the alphabet's."""
+    found = set(counts["train"])
+    for split, counter in counts.items():
+        if not counter:
+            raise UserError(
+                f"The {split} split of '{source.name}' is empty. Give more texts, or "
+                f"a file of its own with --{split}."
+            )
+        unknown = sorted(set(counter) - found)
+        if unknown:
+            raise UserError(
+                f"The {split} split of '{source.name}' has the label '{unknown[0]}', "
+                f"which training never sees (it has: {_some(found)}). Correct the "
+                "label, or add examples of it to the training split."
+            )
+    if len(found) < 2:
+        raise UserError(
+            f"'{source.name}' has only the label '{next(iter(found))}', but two or "
+            "more are needed. Is this the right column? Name it with --label."
+        )
+    if source.labels is not None:
+        return tuple(label for label in source.labels if label in found)
+    return tuple(sorted(found, key=_as_number_or_text))
+
+
+def _write_split(writer, all_features, labels, with_texts, progress):
+    ids = {label: index for index, label in enumerate(labels)}
+    lengths: collections.Counter[int] = collections.Counter()
+    label_counts = collections.Counter(dict.fromkeys(labels, 0))
+    num_cut = num_empty = 0
+    with writer:
+        for done, features in enumerate(all_features, start=1):
+            if done % 1000 == 0:
+                progress(done)
+            if features.is_empty:
+                num_empty += 1
+                continue
+            num_cut += features.is_cut
+            lengths[len(features.input_ids)] += 1
+            label = features.example.label
+            label_counts[label] += 1
+            writer.write(features, ids[label], with_texts)
+    return SplitInfo(
+        examples=lengths.total(),
+        tokens=sum(length * count for length, count in lengths.items()),
+        cut_texts=num_cut,
+        empty_texts=num_empty,
+        length_histogram=dict(sorted(lengths.items())),
+        label_counts=dict(label_counts),
+        shards={},
+        shard_examples=writer.shard_examples,
+    )
+
+
+def _as_number_or_text(label):
+    try:
+        return (0, float(label), label)
+    except ValueError:
+        return (1, 0.0, label)
+
+
+def _some(labels, most=8):
+    shown = sorted(labels)[:most]
+    return ", ".join(shown) + (", …" if len(labels) > most else "")

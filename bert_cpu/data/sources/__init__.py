@@ -1,0 +1,1 @@
+"""Where raw examples come from: files and TFDS data sets."""
