@@ -1,0 +1,107 @@
+"""How many threads and which numbers a process should compute with, and why."""
+
+import dataclasses
+from typing import Literal
+
+from bert_cpu.errors import UserError
+from bert_cpu.hardware.cpu import Hardware
+
+# Each multiplies bfloat16 in hardware; without one, it is emulated and slow.
+_BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """How one process computes."""
+
+    # Of one process.
+    threads: int
+    # Of matrix products; weights and sums stay float32.
+    dtype: Literal["float32", "bfloat16"]
+    # Whether TensorFlow uses the kernels of the oneDNN library.
+    one_dnn: bool
+    # One sentence for the user.
+    why: str
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables to set before TensorFlow is imported."""
+        threads = str(self.threads)
+        return {
+            "TF_CPP_MIN_LOG_LEVEL": "2",  # Errors, without the advice on flags.
+            "TF_ENABLE_ONEDNN_OPTS": str(int(self.one_dnn)),
+            "TF_NUM_INTRAOP_THREADS": threads,
+            "TF_NUM_INTEROP_THREADS": threads,
+            "OMP_NUM_THREADS": threads,  # NumPy's and scikit-learn's products.
+        }
+
+
+def choose_profile(
+    hardware: Hardware, dtype: str = "auto", threads: int = 0, workers: int = 1
+) -> Profile:
+    """Chooses threads and number format for this hardware.
+
+    Args:
+        hardware: from `read_hardware`.
+        dtype: "auto", "float32" or "bfloat16". auto is bfloat16 only where the
+            processor multiplies it in hardware.
+        threads: of one process. 0: an even share of the cores.
+        workers: processes that compute at the same time on this machine.
+
+    Returns:
+        Profile, with the reasons in `why`.
+
+    Raises:
+        UserError: for another dtype, negative threads, or more workers than cores.
+    """
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise UserError(f"--dtype is {dtype}, but must be auto, float32 or bfloat16.")
+    if threads < 0:
+        raise UserError(f"--threads is {threads}, but must be 0 or more.")
+    if not 1 <= workers <= hardware.cores:
+        raise UserError(
+            f"--workers is {workers}, but must be 1 to {hardware.cores}, the cores "
+            "that this process may use."
+        )
+    threads, why_threads = _choose_threads(hardware.cores, threads, workers)
+    chosen, why_dtype = _choose_dtype(hardware, dtype)
+    return Profile(threads, chosen, one_dnn=True, why=f"{why_threads}; {why_dtype}.")
+
+
+def _choose_threads(cores: int, threads: int, workers: int) -> tuple[int, str]:
+    each = f" in each of {workers} processes" if workers > 1 else ""
+    if threads * workers > cores:
+        return threads, (
+            f"{_threads(threads)}{each} as asked for, more than this process may "
+            f"use cores ({cores}), so that they wait for each other"
+        )
+    if threads:
+        return threads, f"{_threads(threads)}{each} as asked for"
+    threads = cores // workers
+    if cores == 1:
+        return threads, "1 thread, as this process may use one core"
+    share = "an even share" if workers > 1 else "one for each"
+    return threads, (
+        f"{_threads(threads)}{each}, {share} of the {cores} cores that this process "
+        "may use"
+    )
+
+
+def _choose_dtype(
+    hardware: Hardware, dtype: str
+) -> tuple[Literal["float32", "bfloat16"], str]:
+    flag = next((flag for flag in _BFLOAT16_FLAGS if flag in hardware.simd), None)
+    if dtype == "float32":
+        return "float32", "float32 as asked for"
+    if flag:
+        return "bfloat16", f"bfloat16, as this processor multiplies it ({flag})"
+    missing = "has none of " + ", ".join(_BFLOAT16_FLAGS)
+    if dtype == "bfloat16":
+        return "bfloat16", (
+            f"bfloat16 as asked for, but slow: this processor {missing}, and "
+            "float32 would be faster"
+        )
+    return "float32", f"float32, as this processor {missing}"
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
