@@ -1,0 +1,1 @@
+"""The layers of BERT's encoder."""

@@ -1,0 +1,104 @@
+"""Self-attention: Keras's MultiHeadAttention, computed the way a CPU likes."""
+
+import keras
+from keras import ops
+
+from bert_cpu.layers.dropout import Dropout
+
+# What a masked score becomes. Large enough to leave nothing after softmax, and
+# finite, so that a row whose keys are all masked is even instead of NaN.
+_MASKED = -1e9
+
+
+@keras.saving.register_keras_serializable("bert_cpu")
+class SelfAttention(keras.layers.MultiHeadAttention):
+    """Lets each token gather from all tokens of its sequence.
+
+    It is Keras's layer, with Keras's arguments and weights. Where query, key
+    and value are one tensor, it computes the three projections as one matrix
+    product and keeps all products two-dimensional, which is what a CPU's matrix
+    kernels are made for. Any other call (cross attention, a causal mask, the
+    scores) is the parent's.
+
+    Args:
+        num_heads: int.
+        key_dim: int. Features per head; `hidden_size // num_heads` in BERT.
+        dropout: float in `[0, 1)`. Share of attention probabilities zeroed.
+
+    Call arguments:
+        query, value: float `(batch, length, hidden_size)`.
+        attention_mask: bool `(batch, 1, length)` or `(batch, length, length)`,
+            true where a key may be attended to.
+        training: bool. With it, dropout is on.
+
+    Output shape:
+        float `(batch, length, hidden_size)`.
+
+    Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2.
+    """
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        attention_mask=None,
+        training=False,
+        **parents_own,
+    ):
+        asked = {name: value for name, value in parents_own.items() if value}
+        is_self_attention = value is query and (key is None or key is query)
+        if asked or not is_self_attention or not self._is_plain:
+            return super().call(
+                query,
+                value,
+                key=key,
+                attention_mask=attention_mask,
+                training=training,
+                **asked,
+            )
+        query, key, value = self._project(query)  # (batch, heads, length, key_dim)
+        scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
+        # Sums over many keys lose too much in bfloat16, so softmax is float32.
+        scores = ops.cast(scores, "float32") * self._inverse_sqrt_key_dim
+        if attention_mask is not None:
+            blocked = ops.logical_not(ops.cast(attention_mask, "bool"))
+            scores += ops.cast(blocked[:, None], "float32") * _MASKED
+        probabilities = ops.cast(ops.softmax(scores), self.compute_dtype)
+        probabilities = self._dropout_layer(probabilities, training=training)
+        return self._merge(ops.matmul(probabilities, value))
+
+    @property
+    def _is_plain(self):
+        is_extended = self._use_gate or self._sliding_window is not None
+        return self.use_bias and self.value_dim == self.key_dim and not is_extended
+
+    def _project(self, hidden_states):
+        """`(batch, length, hidden)` -> three of `(batch, heads, length, key_dim)`."""
+        hidden_size = hidden_states.shape[-1]
+        layers = (self._query_dense, self._key_dense, self._value_dense)
+        kernels = [ops.reshape(layer.kernel, (hidden_size, -1)) for layer in layers]
+        biases = [ops.reshape(layer.bias, (-1,)) for layer in layers]
+        kernel = ops.cast(ops.concatenate(kernels, axis=1), self.compute_dtype)
+        bias = ops.cast(ops.concatenate(biases), self.compute_dtype)
+        flat = ops.reshape(hidden_states, (-1, hidden_size))
+        projected = ops.matmul(flat, kernel) + bias  # (batch * length, 3 * heads * dim)
+        batch, length = ops.shape(hidden_states)[:2]
+        shape = (batch, length, 3, self.num_heads, self.key_dim)
+        return ops.unstack(
+            ops.transpose(ops.reshape(projected, shape), (2, 0, 3, 1, 4)), num=3
+        )
+
+    def _merge(self, context):
+        """`(batch, heads, length, key_dim)` -> `(batch, length, hidden)`."""
+        batch, _, length, _ = ops.shape(context)
+        merged_size = self.num_heads * self.key_dim
+        flat = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, merged_size))
+        kernel = ops.reshape(self._output_dense.kernel, (merged_size, -1))
+        output = ops.matmul(flat, ops.cast(kernel, self.compute_dtype))
+        output += ops.cast(self._output_dense.bias, self.compute_dtype)
+        return ops.reshape(output, (batch, length, output.shape[-1]))
+
+    def _build_attention(self, rank):
+        super()._build_attention(rank)
+        self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy)

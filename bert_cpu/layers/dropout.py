@@ -1,0 +1,67 @@
+"""Dropout whose random bits cost a CPU little.
+
+Keras's own dropout draws a float for each choice, and on a CPU those draws cost
+as much as a matrix product. A choice needs far less: here each takes 8 random
+bits, and 32 bits come from one step of the counter-based generator.
+"""
+
+import keras
+import tensorflow as tf
+
+# A byte tells 256 cases apart, so rates are rounded to the nearest 1/256.
+_CASES = 256
+
+
+@keras.saving.register_keras_serializable("bert_cpu")
+class Dropout(keras.layers.Layer):
+    """Zeroes a share of the features in training and scales up the rest.
+
+    The kept features are scaled by one over the share that is really kept, so
+    the expected output equals the input although `rate` is rounded to 1/256.
+
+    Args:
+        rate: float in `[0, 1)`. Share of features zeroed.
+        seed: int. Fixes the choices; each call draws new ones. Default: drawn
+            from `keras.utils.set_random_seed`'s. The generator's state is a
+            variable, so a checkpoint holds it.
+
+    Call arguments:
+        inputs: float tensor of any shape.
+        training: bool. Without it, the input is returned as it is.
+
+    Output shape:
+        That of `inputs`.
+
+    Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` is {rate}, but must be a share in [0, 1).")
+        self.rate = rate
+        self.seed = seed
+        self._num_zeroed = round(rate * _CASES)
+        if self._num_zeroed:
+            self._seeds = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training or not self._num_zeroed:
+            return inputs
+        seed = tf.cast(self._seeds.next(), tf.int32)  # (2,)
+        kept = random_bytes(tf.shape(inputs), seed) >= self._num_zeroed
+        scale = _CASES / (_CASES - self._num_zeroed)
+        return inputs * (tf.cast(kept, inputs.dtype) * tf.cast(scale, inputs.dtype))
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+
+
+def random_bytes(shape, seed):
+    """Even random bytes: uint8 of `shape`, the same for the same int32 `seed` (2,)."""
+    count = tf.reduce_prod(shape)
+    words = tf.random.stateless_uniform(
+        [(count + 3) // 4], seed, minval=None, maxval=None, dtype=tf.uint32
+    )
+    return tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:count], shape)

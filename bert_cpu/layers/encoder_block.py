@@ -1,0 +1,112 @@
+"""One encoder block: attention, then feed-forward, each added and normed."""
+
+import keras
+from keras import ops
+
+from bert_cpu.layers.attention import SelfAttention
+from bert_cpu.layers.dropout import Dropout
+from bert_cpu.layers.feed_forward import FeedForward
+from bert_cpu.layers.gelu import gelu
+from bert_cpu.layers.layer_norm import layer_norm
+
+
+@keras.saving.register_keras_serializable("bert_cpu")
+class EncoderBlock(keras.layers.Layer):
+    """Mixes what the tokens of a sequence know, then thinks about each alone.
+
+    Norms stand after the sums (post-norm), as in the original.
+
+    Args:
+        num_heads: int. Must divide the hidden size.
+        intermediate_size: int. Width of the feed-forward half.
+        activation: function of a tensor, or the name of a Keras activation.
+        dropout: float in `[0, 1)`. Share of each half's output that is zeroed.
+        attention_dropout: float in `[0, 1)`. Of attention probabilities.
+        epsilon: float. Added to the variance by the norms.
+
+    Call arguments:
+        hidden_states: float `(batch, length, hidden_size)`.
+        attention_mask: int or bool `(batch, length)`, nonzero at real tokens.
+        training: bool. With it, dropout is on.
+
+    Output shape:
+        float `(batch, length, hidden_size)`.
+
+    Raises:
+        ValueError: if `num_heads` does not divide the hidden size.
+
+    Reference: Devlin et al. 2018, https://arxiv.org/abs/1810.04805, section 3.
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        intermediate_size,
+        activation=gelu,
+        dropout=0.0,
+        attention_dropout=0.0,
+        epsilon=1e-12,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.intermediate_size = intermediate_size
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.epsilon = epsilon
+
+    def build(self, hidden_states_shape, attention_mask_shape=None):
+        hidden_size = hidden_states_shape[-1]
+        if hidden_size % self.num_heads:
+            raise ValueError(
+                f"`num_heads={self.num_heads}` does not divide the hidden size "
+                f"{hidden_size}. Choose a divisor of it."
+            )
+        policy = self.dtype_policy
+        self.attention = SelfAttention(
+            self.num_heads,
+            hidden_size // self.num_heads,
+            dropout=self.attention_dropout,
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            dtype=policy,
+            name="attention",
+        )
+        self.attention_norm = layer_norm(self.epsilon, "attention_norm")
+        self.feed_forward = FeedForward(
+            self.intermediate_size,
+            self.activation,
+            dtype=policy,
+            name="feed_forward",
+        )
+        self.output_norm = layer_norm(self.epsilon, "output_norm")
+        self._attention_dropout = Dropout(self.dropout, dtype=policy)
+        self._output_dropout = Dropout(self.dropout, dtype=policy)
+
+        self.attention.build(hidden_states_shape, hidden_states_shape)
+        self.feed_forward.build(hidden_states_shape)
+        self.attention_norm.build(hidden_states_shape)
+        self.output_norm.build(hidden_states_shape)
+        self.built = True
+
+    def call(self, hidden_states, attention_mask=None, training=False):
+        mask = None if attention_mask is None else attention_mask[:, None, :]
+        x = hidden_states
+        attended = self.attention(x, x, attention_mask=mask, training=training)
+        attended = self._attention_dropout(attended, training=training)
+        x = ops.cast(self.attention_norm(x + attended), self.compute_dtype)
+        thought = self._output_dropout(self.feed_forward(x), training=training)
+        return ops.cast(self.output_norm(x + thought), self.compute_dtype)
+
+    def compute_output_shape(self, hidden_states_shape, attention_mask_shape=None):
+        return hidden_states_shape
+
+    def get_config(self):
+        return super().get_config() | {
+            "num_heads": self.num_heads,
+            "intermediate_size": self.intermediate_size,
+            "activation": keras.activations.serialize(self.activation),
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,42 @@
+"""GELU with a gradient of its own, in half the passes over memory."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("bert_cpu")
+def gelu(x):
+    """`x` times the share of a normal distribution that lies below `x`.
+
+    The values are those of `keras.activations.gelu(x, approximate=False)`. What
+    automatic differentiation would keep of its five operations is here one
+    tensor, and the gradient is written out.
+
+    Args:
+        x: float tensor of any shape.
+
+    Returns:
+        A tensor like `x`.
+
+    Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
+    """
+    return _gelu(x)
+
+
+@keras.saving.register_keras_serializable("bert_cpu")
+def gelu_tanh(x):
+    """GELU by its tanh approximation, Hugging Face's `gelu_new`."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+@tf.custom_gradient
+def _gelu(x):
+    share_below = 0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5))
+
+    def gradient(upstream):
+        density = tf.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+        return upstream * (share_below + x * density)
+
+    return x * share_below, gradient

@@ -1,0 +1,1 @@
+"""Encoders, and the checkpoints and bundles that hold their weights."""

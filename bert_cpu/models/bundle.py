@@ -1,0 +1,165 @@
+"""Saves and opens a trained model, in a layout that transformers opens too."""
+
+import dataclasses
+import importlib.metadata
+import pathlib
+import shutil
+
+import keras
+import safetensors
+import safetensors.numpy
+from transformers import BertConfig, BertTokenizerFast
+
+import bert_cpu
+from bert_cpu import storage
+from bert_cpu.models.checkpoint import load_tokenizer, read_config
+from bert_cpu.models.weights import assign_weights, collect_weights, encoder_names
+
+FORMAT = "bert_cpu.bundle"
+_REMEDY = "Train it again, or copy the bundle again from where it came."
+
+
+@dataclasses.dataclass(frozen=True)
+class BundleInfo:
+    """What a bundle's `bert_cpu.json` says about its model."""
+
+    task: str
+    labels: tuple[str, ...]
+    max_length: int
+    text_pair: bool
+    preprocess: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A trained model's files, checked and opened but not yet loaded."""
+
+    directory: pathlib.Path
+    info: BundleInfo
+    config: BertConfig
+    tokenizer: BertTokenizerFast
+
+    def assign_to(self, model: keras.Model, head_names: dict[str, str]) -> None:
+        """Loads the weights into a model with the head of this bundle's task.
+
+        Args:
+            model: as the task's `build` returns it for this bundle's config.
+            head_names: the task's. Keras variable path -> tensor name.
+
+        Raises:
+            UserError: if a tensor is missing or doesn't fit the config.
+        """
+        path = self.directory / "model.safetensors"
+        names = _tensor_names(self.config, head_names)
+        assign_weights(model, names, safetensors.numpy.load_file(path), str(path))
+
+
+def save_bundle(
+    directory: pathlib.Path,
+    model: keras.Model,
+    head_names: dict[str, str],
+    config: BertConfig,
+    tokenizer: BertTokenizerFast,
+    info: BundleInfo,
+) -> None:
+    """Writes a bundle, in place of one that may be there.
+
+    Args:
+        directory: written aside and renamed, so it is whole or not there.
+        model: keras.Model with an encoder and a head.
+        head_names: the task's. Keras variable path -> tensor name.
+        config: the encoder's.
+        tokenizer: the encoder's.
+        info: what to remember beside the weights.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    aside = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        with storage.full_disk_is_the_users(directory):
+            _write_model(aside, model, head_names, config, info)
+            _write_tokenizer(aside, tokenizer)
+            names = [path.name for path in aside.iterdir()]
+            description = {
+                "format": FORMAT,
+                "version": 1,
+                **dataclasses.asdict(info),
+                "versions": {
+                    "bert_cpu": bert_cpu.__version__,
+                    **{
+                        package: importlib.metadata.version(package)
+                        for package in ("tensorflow-cpu", "keras", "transformers")
+                    },
+                },
+                "files": storage.describe_files(aside, names),
+            }
+            storage.write_json(aside / "bert_cpu.json", description)
+            shutil.rmtree(directory, ignore_errors=True)
+            aside.rename(directory)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def open_bundle(directory: pathlib.Path) -> Bundle:
+    """Opens a bundle after checking every file of it; runs no code from it.
+
+    Raises:
+        UserError: if it isn't a bundle, or a file is missing or was changed.
+    """
+    info = check_bundle(directory)
+    return Bundle(
+        directory,
+        info,
+        read_config(directory / "config.json"),
+        load_tokenizer(directory),
+    )
+
+
+def check_bundle(directory: pathlib.Path) -> BundleInfo:
+    """Reads a bundle's description and compares every file with it.
+
+    Raises:
+        UserError: if it isn't a bundle, or a file is missing or was changed.
+    """
+    description = storage.read_description(directory / "bert_cpu.json", FORMAT, _REMEDY)
+    storage.check_files(directory, description["files"], _REMEDY)
+    return BundleInfo(
+        task=description["task"],
+        labels=tuple(description["labels"]),
+        max_length=description["max_length"],
+        text_pair=description["text_pair"],
+        preprocess=description["preprocess"],
+    )
+
+
+def _tensor_names(config, head_names):
+    encoder = encoder_names(config.num_hidden_layers)
+    return {path: f"bert.{name}" for path, name in encoder.items()} | head_names
+
+
+def _write_model(directory, model, head_names, config, info):
+    labels = dict(enumerate(info.labels))
+    described = BertConfig(
+        **{
+            **config.to_dict(),
+            "architectures": ["BertForSequenceClassification"],
+            "id2label": labels,
+            "label2id": {label: index for index, label in labels.items()},
+        }
+    )
+    described.save_pretrained(directory)
+    tensors = collect_weights(model, _tensor_names(config, head_names))
+    safetensors.numpy.save_file(
+        tensors, directory / "model.safetensors", metadata={"format": "pt"}
+    )
+
+
+def _write_tokenizer(directory, tokenizer):
+    tokenizer.save_pretrained(directory)
+    # The older file, for tools that read no tokenizer.json: a word a line, by id.
+    words = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+    text = "".join(f"{word}\n" for word, _ in words)
+    (directory / "vocab.txt").write_text(text, encoding="utf-8")

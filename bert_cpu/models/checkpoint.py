@@ -1,0 +1,198 @@
+"""Opens a pre-trained BERT: by name, from a directory, or from the hub."""
+
+import dataclasses
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import safetensors
+from transformers import BertConfig, BertTokenizerFast
+
+from bert_cpu.data.minilm import minilm_directory
+from bert_cpu.errors import UserError
+from bert_cpu.models.weights import assign_weights, encoder_names
+
+_FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer.json")
+_OPTIONAL_FILES = ("tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A pre-trained encoder's files, opened but not yet loaded."""
+
+    name: str  # As the user gave it.
+    directory: pathlib.Path
+    config: BertConfig
+    tokenizer: BertTokenizerFast
+
+    def assign_to(self, encoder: keras.Model) -> list[str]:
+        """Loads the weights into an encoder that was built from `config`.
+
+        Args:
+            encoder: as `build_encoder` returns it.
+
+        Returns:
+            list of str: the tensors that the checkpoint lacks and that keep
+            their random start. Only the pooler may be missing, as it is after
+            pre-training without next-sentence prediction.
+
+        Raises:
+            UserError: if a tensor is missing or doesn't fit the config.
+        """
+        path = self.directory / "model.safetensors"
+        tensors = read_encoder_tensors(path)
+        names = encoder_names(self.config.num_hidden_layers)
+        absent = [name for name in names.values() if name not in tensors]
+        if absent and all(name.startswith("pooler.") for name in absent):
+            names = {path: name for path, name in names.items() if name not in absent}
+            absent = sorted(absent)
+        else:
+            absent = []
+        assign_weights(encoder, names, tensors, str(path))
+        return absent
+
+
+def open_checkpoint(name: str) -> Checkpoint:
+    """Finds a BERT checkpoint and reads its config and tokenizer.
+
+    Args:
+        name: `minilm` (MiniLM-L6, from the package index), a directory in the
+            Hugging Face layout, or a hub id such as `bert-base-chinese`.
+
+    Raises:
+        UserError: if it can't be found, isn't BERT, or lacks a file.
+    """
+    directory = _find(name)
+    config = read_config(directory / "config.json")
+    tokenizer = load_tokenizer(directory)
+    if len(tokenizer) > config.vocab_size:
+        raise UserError(
+            f"'{name}' has a tokenizer with {len(tokenizer):,} words, but a model "
+            f"with {config.vocab_size:,}. Use the vocab.txt that belongs to it."
+        )
+    return Checkpoint(name, directory, config, tokenizer)
+
+
+def read_config(path: pathlib.Path) -> BertConfig:
+    """Reads a `config.json`.
+
+    Raises:
+        UserError: if it is missing, isn't JSON, or describes another model.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"'{path}' is missing. Give a directory in the Hugging Face layout."
+        ) from None
+    except ValueError as error:
+        raise UserError(f"'{path}' is not JSON ({error}). Fetch it again.") from error
+    kind = fields.get("model_type") if isinstance(fields, dict) else None
+    if kind != "bert":
+        raise UserError(
+            f"'{path}' describes a model of type {kind!r}, but only 'bert' is read. "
+            "Choose a BERT checkpoint."
+        )
+    try:
+        return BertConfig(**fields)
+    except Exception as error:  # transformers checks fields in several ways.
+        reason = " ".join(str(error).split())
+        raise UserError(f"'{path}' is not a BERT config: {reason}") from error
+
+
+def load_tokenizer(directory: pathlib.Path) -> BertTokenizerFast:
+    """Reads a WordPiece tokenizer from a directory in the Hugging Face layout.
+
+    Raises:
+        UserError: if neither `tokenizer.json` nor `vocab.txt` can be read.
+    """
+    has_files = any((directory / n).is_file() for n in ("tokenizer.json", "vocab.txt"))
+    if not has_files:
+        raise UserError(
+            f"'{directory}' has neither tokenizer.json nor vocab.txt. Add the one "
+            "that the checkpoint was trained with."
+        )
+    try:
+        return BertTokenizerFast.from_pretrained(str(directory), local_files_only=True)
+    except Exception as error:  # tokenizers raises bare Exception.
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"'{directory}' has a tokenizer that can't be read ({reason}). Fetch "
+            "tokenizer.json and vocab.txt again."
+        ) from error
+
+
+def read_encoder_tensors(path: pathlib.Path) -> Mapping[str, np.ndarray]:
+    """Reads the encoder's tensors from safetensors, under plain names.
+
+    The `bert.` in front, which checkpoints with a head have, is dropped, and the
+    original's `gamma` and `beta` of norms become `weight` and `bias`.
+
+    Raises:
+        UserError: if the file is missing or damaged.
+    """
+    if not path.is_file():
+        pickled = path.with_name("pytorch_model.bin").is_file()
+        raise UserError(
+            f"'{path}' is missing"
+            + (
+                ", and pytorch_model.bin, a pickle, is never opened."
+                if pickled
+                else "."
+            )
+            + " Save the checkpoint as safetensors."
+        )
+    tensors = {}
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            for name in list(file.keys()):
+                plain = re.sub(r"^bert\.", "", name)
+                plain = plain.replace("LayerNorm.gamma", "LayerNorm.weight")
+                plain = plain.replace("LayerNorm.beta", "LayerNorm.bias")
+                tensors[plain] = file.get_tensor(name)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(
+            f"'{path}' is not whole ({error}). Fetch the checkpoint again."
+        ) from error
+    return tensors
+
+
+def _find(name: str) -> pathlib.Path:
+    if name == "minilm":
+        return minilm_directory()
+    directory = pathlib.Path(name).expanduser()
+    if directory.is_dir():
+        return directory
+    if directory.is_file():
+        raise UserError(
+            f"--encoder '{name}' is a file, but must be a directory with config.json, "
+            "model.safetensors and a tokenizer."
+        )
+    is_hub_id = re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None
+    if not is_hub_id or name.startswith("."):
+        raise UserError(
+            f"--encoder '{name}' is no directory here. Give minilm, a directory in "
+            "the Hugging Face layout, or a hub id."
+        )
+    return _download(name)
+
+
+def _download(hub_id: str) -> pathlib.Path:
+    import huggingface_hub
+
+    try:
+        return pathlib.Path(
+            huggingface_hub.snapshot_download(
+                hub_id, allow_patterns=[*_FILES, *_OPTIONAL_FILES]
+            )
+        )
+    except Exception as error:  # The hub's client raises many kinds.
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"--encoder '{hub_id}' is no directory here, and could not be had from "
+            f"the hub ({type(error).__name__}: {reason}). Check the name and the "
+            "connection, or give a directory."
+        ) from error
