@@ -1,0 +1,102 @@
+"""The records that a run trains on: its own, or a prepared directory."""
+
+import pathlib
+
+from bert_cpu.data.features import Featurizer
+from bert_cpu.data.manifest import Manifest, is_prepared, load_manifest
+from bert_cpu.data.prepare import prepare_records
+from bert_cpu.data.sources.open_source import open_source
+from bert_cpu.data.tfrecords import check_shards
+from bert_cpu.errors import UserError
+from bert_cpu.models.checkpoint import Checkpoint
+from bert_cpu.settings import PrepareSettings
+from bert_cpu.training.screen import Screen
+
+
+def open_records(
+    settings: PrepareSettings,
+    directory: pathlib.Path,
+    checkpoint: Checkpoint,
+    screen: Screen,
+) -> Manifest:
+    """Opens prepared records after checking them, or prepares them.
+
+    Args:
+        settings: `data` may be a prepared directory; else it is a source, and
+            its records are made in `directory` unless they are there.
+        directory: of the run's own records.
+        checkpoint: the encoder, for its tokenizer and its longest sequence.
+        screen: shows a bar, and what was cut or left out.
+
+    Raises:
+        UserError: for every mistake of the source, a damaged shard, or records
+            that were made for another tokenizer.
+    """
+    if is_prepared(settings.data):
+        directory = pathlib.Path(settings.data)
+    if is_prepared(str(directory)):
+        manifest = load_manifest(directory)
+        _check(manifest, settings, checkpoint)
+    else:
+        return make_records(settings, directory, checkpoint, screen)
+    _tell_losses(manifest, screen)
+    return manifest
+
+
+def make_records(
+    settings: PrepareSettings,
+    directory: pathlib.Path,
+    checkpoint: Checkpoint,
+    screen: Screen,
+) -> Manifest:
+    """Prepares records from a source, in place of those that may be there.
+
+    Args:
+        settings, directory, checkpoint, screen: see `open_records`.
+
+    Raises:
+        UserError: for every mistake of the source.
+    """
+    _check_length(settings.max_length, checkpoint)
+    source = open_source(settings)
+    with screen.counting("preparing") as count:
+        manifest = prepare_records(
+            source, settings, checkpoint.tokenizer, directory, progress=count
+        )
+    _tell_losses(manifest, screen)
+    return manifest
+
+
+def _check(manifest, settings, checkpoint):
+    expected = Featurizer(checkpoint.tokenizer, manifest.max_length).tokenizer_sha256
+    if manifest.tokenizer_sha256 != expected:
+        raise UserError(
+            f"'{manifest.directory}' was prepared with another tokenizer than that of "
+            f"'{checkpoint.name}'. Prepare it again with --encoder {checkpoint.name}."
+        )
+    _check_length(manifest.max_length, checkpoint)
+    for split in ("train", "validation", "test"):
+        if split not in manifest.splits:
+            raise UserError(
+                f"'{manifest.directory}' has no {split} split. Prepare it again."
+            )
+        check_shards(manifest.directory, manifest.splits[split].shards)
+
+
+def _check_length(max_length, checkpoint):
+    most = checkpoint.config.max_position_embeddings
+    if max_length > most:
+        raise UserError(
+            f"--max-length is {max_length}, but '{checkpoint.name}' has only {most} "
+            f"positions. Ask for {most} or fewer."
+        )
+
+
+def _tell_losses(manifest, screen):
+    for split, info in manifest.splits.items():
+        if info.cut_texts or info.empty_texts:
+            screen.say(
+                f"{split}: {info.examples:,} examples; {info.cut_texts:,} texts were "
+                f"longer than {manifest.max_length} tokens and cut, "
+                f"{info.empty_texts:,} were empty and left out"
+            )

@@ -1,0 +1,114 @@
+"""One update of the model, the same on one worker as on eight."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from bert_cpu.training.optimizer import AdamW
+
+_FEATURES = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def make_train_step(
+    model: keras.Model,
+    losses: Callable,
+    optimizer: AdamW,
+    strategy: tf.distribute.Strategy,
+    accumulate: int = 1,
+) -> Callable:
+    """Compiles a step over one batch.
+
+    Args:
+        model, optimizer: made under `strategy.scope()`.
+        losses: `(labels, outputs) -> float32 (batch,)`, one loss an example.
+        strategy: sums over its replicas.
+        accumulate: int. Batches whose gradients are summed for one update.
+
+    Returns:
+        `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
+        replica's, as `training_batches` gives it. `is_update` is a bool: with
+        it, the batch is the last of an update (always true with `accumulate` 1).
+        `loss` is float32 `()`, the weighted mean over all replicas' examples
+        before the update. `stop` is float32 `()`; `stops` is its sum over
+        replicas, so that all learn in the same step that one was asked to stop.
+    """
+    variables = model.trainable_variables
+    with strategy.scope():
+        optimizer.build(variables)  # Slots can't be made while tracing.
+        optimizer.start_average(variables)
+        waiting = _Waiting(variables) if accumulate > 1 else None
+
+    def replica_step(batch, is_update, stop):
+        with tf.GradientTape() as tape:
+            outputs = model({name: batch[name] for name in _FEATURES}, training=True)
+            example_losses = losses(batch["label"], outputs) * batch["weight"]
+            loss_sum = tf.reduce_sum(example_losses)
+        # Tables give slices: dense, a row that occurs twice is summed before it
+        # is squared, as in the original.
+        gradients = [
+            tf.convert_to_tensor(gradient)
+            for gradient in tape.gradient(loss_sum, variables)
+        ]
+        weight = tf.reduce_sum(batch["weight"])
+        replica = tf.distribute.get_replica_context()
+        # An input has no device yet, and is reduced only once it has one.
+        sums = [loss_sum, weight, tf.identity(stop)]
+        loss_sum, loss_weight, stops = replica.all_reduce("SUM", sums)
+        if waiting is None:
+            _update(replica.all_reduce("SUM", gradients), loss_weight)
+        else:
+            waiting.add(gradients, weight)
+            if is_update:
+                total, total_weight = waiting.take()
+                reduced = replica.all_reduce("SUM", [*total, total_weight])
+                _update(reduced[:-1], reduced[-1])
+        return loss_sum / tf.maximum(loss_weight, 1e-9), stops
+
+    def _update(gradients, weight):
+        scale = 1.0 / tf.maximum(weight, 1e-9)
+        optimizer.apply([gradient * scale for gradient in gradients], variables)
+
+    @tf.function(reduce_retracing=True)
+    def train_step(batch, is_update, stop):
+        per_replica = strategy.run(replica_step, (batch, is_update, stop))
+        # All-reduced above: every replica holds the same.
+        return tuple(strategy.experimental_local_results(x)[0] for x in per_replica)
+
+    return train_step
+
+
+def make_predict_step(model: keras.Model) -> Callable:
+    """Compiles `batch -> outputs` without dropout, for any batch and length."""
+
+    @tf.function(reduce_retracing=True)
+    def predict_step(batch):
+        return model({name: batch[name] for name in _FEATURES}, training=False)
+
+    return predict_step
+
+
+class _Waiting:
+    """Gradients of a replica that wait for the rest of their update."""
+
+    def __init__(self, variables):
+        self._sums = [
+            tf.Variable(tf.zeros(v.shape), trainable=False) for v in variables
+        ]
+        self._weight = tf.Variable(0.0, trainable=False)
+
+    def add(self, gradients, weight):
+        for total, gradient in zip(
+            [*self._sums, self._weight], [*gradients, weight], strict=True
+        ):
+            tf.raw_ops.AssignAddVariableOp(resource=total.handle, value=gradient)
+
+    def take(self):
+        sums = [tf.identity(total) for total in self._sums]
+        weight = tf.identity(self._weight)
+        with tf.control_dependencies([*sums, weight]):
+            for total in [*self._sums, self._weight]:
+                tf.raw_ops.AssignVariableOp(
+                    resource=total.handle, value=tf.zeros(total.shape)
+                )
+        return sums, weight
