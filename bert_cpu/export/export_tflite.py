@@ -1,0 +1,140 @@
+"""Converts a trained run to TensorFlow Lite, compares, and keeps the better."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bert_cpu import storage
+from bert_cpu.errors import UserError
+from bert_cpu.export.compare import Tokenized, choose, compare, measure_latency
+from bert_cpu.export.tflite import convert, length_buckets
+from bert_cpu.models.bundle import BundleInfo, check_bundle
+from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.tflite_model import FORMAT
+
+
+def export_tflite(
+    run_dir: str | os.PathLike[str],
+    examples: Iterable[Tokenized],
+    reference_logits: np.ndarray,
+    threads: int | None = None,
+    log: Callable[[str], object] = print,
+) -> dict[str, Any]:
+    """Writes `run_dir/tflite`, which `bert_cpu.runtime` opens.
+
+    The directory appears whole or not at all; one that was there is replaced.
+
+    Args:
+        run_dir: a run that has `bundle/`.
+        examples: the test split: `(input_ids, token_type_ids, label_id)`, without
+            padding, cut to the bundle's `max_length`.
+        reference_logits: float32 `(examples, num_labels)`, the trained model's
+            answers to the same examples.
+        threads: threads of one run. Default: the cores this process may use.
+        log: is called with a line about each stage.
+
+    Returns:
+        What is in `tflite/report.json`: `variants` (each with `name`, `size_mb`,
+        `accuracy`, `max_abs_difference`, `latency_ms`), `chosen`, `why`,
+        `keras_accuracy`, `examples`.
+
+    Raises:
+        UserError: if there is no bundle, it was changed, its model can't be
+            exported, the test split is empty, or the disk is full.
+
+    Example:
+    >>> report = export_tflite("runs/movie_reviews", examples, logits)
+    >>> report["chosen"]
+    'int8'
+    """
+    run_dir = pathlib.Path(run_dir)
+    bundle_dir = run_dir / "bundle"
+    if not bundle_dir.is_dir():
+        raise UserError(
+            f"'{run_dir}' has no trained model. Run "
+            f"`make train NAME={run_dir.resolve().name}` first."
+        )
+    info = check_bundle(bundle_dir)
+    buckets = length_buckets(info.max_length)
+    with _new_directory(run_dir / "tflite") as output_dir:
+        log(f"Converting, one signature for each length of {buckets} tokens")
+        paths = convert(bundle_dir, output_dir, buckets)
+        models = {
+            variant: BucketedInterpreter(path, buckets, threads)
+            for variant, path in paths.items()
+        }
+        log(
+            f"Evaluating {' and '.join(paths)} on {len(reference_logits)} test examples"
+        )
+        keras_accuracy, scores = compare(models, examples, reference_logits)
+        log("Measuring the latency of one sequence")
+        latency_ms = measure_latency(models, buckets)
+        variants = [
+            {
+                "name": variant,
+                "size_mb": path.stat().st_size / 1e6,
+                **scores[variant],
+                "latency_ms": latency_ms[variant],
+            }
+            for variant, path in paths.items()
+        ]
+        chosen, why = choose(variants)
+        report = {
+            "variants": variants,
+            "chosen": chosen,
+            "why": why,
+            "keras_accuracy": keras_accuracy,
+            "examples": len(reference_logits),
+        }
+        _write_beside(output_dir, bundle_dir, info, buckets, report)
+    log(why)
+    return report
+
+
+def _write_beside(
+    output_dir: pathlib.Path,
+    bundle_dir: pathlib.Path,
+    info: BundleInfo,
+    buckets: list[int],
+    report: dict[str, Any],
+) -> None:
+    """Puts beside the .tflite files all that is needed to answer with them."""
+    shutil.copyfile(bundle_dir / "tokenizer.json", output_dir / "tokenizer.json")
+    # For other readers of .tflite files; a label of two lines is one line there.
+    lines = (" ".join(label.splitlines()) + "\n" for label in info.labels)
+    (output_dir / "labels.txt").write_text("".join(lines), encoding="utf-8")
+    storage.write_json(output_dir / "report.json", report)
+    names = [path.name for path in output_dir.iterdir()]
+    model = {
+        "format": FORMAT,
+        "version": 1,
+        **dataclasses.asdict(info),
+        "buckets": buckets,
+        "chosen": report["chosen"],
+        "files": storage.describe_files(output_dir, names),
+    }
+    storage.write_json(output_dir / "model.json", model)
+
+
+@contextlib.contextmanager
+def _new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A directory to fill, which takes the place of `target` if all goes well."""
+    new, old = (target.with_suffix(suffix) for suffix in (".tmp", ".old"))
+    for left_over in (new, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    try:
+        with storage.full_disk_is_the_users(target):
+            new.mkdir()
+            yield new
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""From a TensorFlow Lite directory to answers, without TensorFlow."""

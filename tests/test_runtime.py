@@ -1,0 +1,295 @@
+"""Text to answers, by files that are what they were, without TensorFlow."""
+
+import dataclasses
+import json
+import math
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny_bundle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bert_cpu.errors import UserError
+from bert_cpu.runtime.classify import classify, softmax
+from bert_cpu.runtime.predict import answer_texts, open_model
+from bert_cpu.runtime.tflite_model import TFLiteModel
+
+TEXT = "A quiet, LOVELY film"
+# Written by hand from WORDS: the comma is unknown.
+IDS = [2, 5, 6, 1, 7, 8, 3]
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return tiny_bundle.random_weights(seed=3)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory, weights):
+    """A run whose model reads one text of up to 20 tokens."""
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    _write_model(directory / "tflite", weights)
+    return directory
+
+
+@pytest.fixture
+def copied(run_dir, tmp_path):
+    """A copy of the converted model, to be damaged."""
+    return pathlib.Path(shutil.copytree(run_dir / "tflite", tmp_path / "tflite"))
+
+
+@pytest.fixture
+def pair_model(copied):
+    _edit(copied, text_pair=True)
+    return TFLiteModel.open(copied, threads=1)
+
+
+def test_text_is_tokenized_and_run_as_longhand_does(run_dir, weights):
+    actual = TFLiteModel.open(run_dir / "tflite", threads=1).run(TEXT)
+    expected = _longhand(weights, IDS, [0] * 7)
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
+    assert actual.dtype == np.float32
+
+
+def test_pair_has_its_own_segment(pair_model, weights):
+    actual = pair_model.run("too long", "lovely film")
+    ids, types = [2, 11, 10, 3, 7, 8, 3], [0, 0, 0, 0, 1, 1, 1]
+    np.testing.assert_allclose(actual, _longhand(weights, ids, types), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "pair, ids, num_first",
+    [
+        (("a " * 30, "lovely film"), [2] + [5] * 15 + [3, 7, 8, 3], 17),
+        (("lovely film", "a " * 30), [2, 7, 8, 3] + [5] * 15 + [3], 4),
+    ],
+)
+def test_longer_text_of_a_pair_is_cut_first(pair_model, weights, pair, ids, num_first):
+    actual = pair_model.run(*pair)
+    expected = _longhand(weights, ids, [0] * num_first + [1] * (20 - num_first))
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
+    assert pair_model.num_cut == 1
+
+
+def test_long_texts_are_cut_and_counted(run_dir, weights):
+    model = open_model(run_dir, threads=1)
+    exact = model.run("a " * 18)
+    assert model.num_cut == 0
+    cut = model.run("a " * 18 + "film")
+    assert model.num_cut == 1
+    expected = _longhand(weights, [2] + [5] * 18 + [3], [0] * 20)
+    np.testing.assert_allclose(exact, expected, atol=1e-4)
+    np.testing.assert_array_equal(cut, exact)
+
+
+def test_every_bucket_answers_in_any_order(run_dir, weights):
+    model = open_model(run_dir, threads=2)
+    for length in (17, 2, 20, 16, 5):
+        ids = [2] + [9] * (length - 2) + [3]
+        actual = model.run_ids(ids, [0] * length)
+        np.testing.assert_allclose(
+            actual, _longhand(weights, ids, [0] * length), atol=1e-4
+        )
+
+
+def test_too_many_ids_are_refused(run_dir):
+    with pytest.raises(ValueError, match=r"21 tokens, but the longest .* 20"):
+        open_model(run_dir, 1).run_ids([2] * 21, [0] * 21)
+
+
+def test_preprocessing_of_the_bundle_is_applied(copied, weights):
+    _edit(copied, preprocess={"normalize": True, "stop_words": "none", "stem": "none"})
+    actual = TFLiteModel.open(copied, threads=1).run("Ａ　ｑｕｉｅｔ\u200b ｆｉｌｍ")
+    expected = _longhand(weights, [2, 5, 6, 8, 3], [0] * 5)
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
+
+
+def test_answer_has_the_shares_of_longhand_and_is_json(run_dir, weights):
+    answer = classify(open_model(run_dir, 1), TEXT)
+    exponentials = np.exp(_longhand(weights, IDS, [0] * 7))
+    shares = exponentials / exponentials.sum()
+    assert answer.text == TEXT
+    assert list(answer.probabilities) == tiny_bundle.LABELS
+    np.testing.assert_allclose(list(answer.probabilities.values()), shares, atol=1e-4)
+    assert answer.label == tiny_bundle.LABELS[int(shares.argmax())]
+    line = json.dumps(dataclasses.asdict(answer))
+    assert json.loads(line)["probabilities"] == answer.probabilities
+
+
+def test_softmax_stays_finite_for_huge_logits():
+    np.testing.assert_allclose(softmax(np.float32([1e30, 0])), [1, 0])
+    np.testing.assert_allclose(softmax(np.float32([-2e4, -2e4])), [0.5, 0.5])
+
+
+@given(st.lists(st.floats(-20, 20), min_size=2, max_size=6))
+def test_softmax_agrees_with_its_definition(logits):
+    total = math.fsum(math.exp(value) for value in logits)
+    expected = [math.exp(value) / total for value in logits]
+    np.testing.assert_allclose(softmax(np.array(logits)), expected, rtol=1e-9)
+
+
+def test_empty_texts_get_no_label_and_the_rest_go_on(run_dir):
+    texts = [(TEXT, None), ("", None), (" \t\n", None), (TEXT, None)]
+    first, *empty, last = answer_texts(run_dir, texts, threads=1)
+    assert first == last
+    assert first.label is not None
+    assert [(each.label, each.probabilities) for each in empty] == [(None, {})] * 2
+
+
+def test_answers_come_as_texts_are_read(run_dir):
+    def texts():
+        yield TEXT, None
+        raise AssertionError("read ahead of the answer")
+
+    assert next(answer_texts(run_dir, texts(), threads=1)).text == TEXT
+
+
+def test_run_directory_and_tflite_directory_answer_alike(run_dir):
+    (one,) = answer_texts(run_dir, [(TEXT, None)], threads=1)
+    (two,) = answer_texts(str(run_dir / "tflite"), [(TEXT, None)], threads=1)
+    assert one == two
+
+
+def test_variant_can_be_chosen(run_dir):
+    full, small = (open_model(run_dir, 1, name) for name in ("float32", "int8"))
+    assert (full.variant, small.variant) == ("float32", "int8")
+    difference = np.abs(full.run(TEXT) - small.run(TEXT)).max()
+    assert 0 < difference < 0.2
+
+
+def test_one_variant_alone_is_enough(copied):
+    (copied / "int8.tflite").unlink()
+    (copied / "labels.txt").unlink()
+    assert TFLiteModel.open(copied, threads=1).run(TEXT).shape == (3,)
+
+
+def test_answering_imports_no_training_library(run_dir, project_dir):
+    program = (
+        "import sys\n"
+        "from bert_cpu.runtime.predict import answer_texts\n"
+        f"(answer,) = answer_texts({str(run_dir)!r}, [('a film', None)])\n"
+        "heavy = {'tensorflow', 'keras', 'transformers', 'jieba', 'sklearn', 'torch'}\n"
+        "print(answer.label, sorted(heavy & set(sys.modules)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=project_dir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    label, imported = result.stdout.strip().split(" ", 1)
+    assert label in tiny_bundle.LABELS
+    assert imported == "[]"
+
+
+def test_missing_run_is_said(tmp_path):
+    with pytest.raises(UserError, match=r"no directory '.*nowhere'"):
+        open_model(tmp_path / "nowhere")
+
+
+def test_run_that_was_not_converted_is_told_how(tmp_path):
+    with pytest.raises(UserError, match=f"make tflite NAME={tmp_path.name}` first"):
+        open_model(tmp_path)
+
+
+def test_no_text_is_refused(run_dir):
+    with pytest.raises(UserError, match="no text to answer"):
+        list(answer_texts(run_dir, []))
+
+
+def test_pair_for_a_model_of_one_text_is_refused_with_its_position(run_dir):
+    answers = answer_texts(run_dir, [(TEXT, None), (TEXT, TEXT)], threads=1)
+    assert next(answers).label is not None
+    with pytest.raises(UserError, match="Text 2: The model reads one text at a time"):
+        next(answers)
+
+
+def test_one_text_for_a_model_of_pairs_is_refused(pair_model):
+    with pytest.raises(UserError, match=r"reads a pair of texts .* got one text"):
+        pair_model.run(TEXT)
+
+
+def test_half_a_surrogate_pair_is_refused(run_dir):
+    with pytest.raises(UserError, match="not Unicode"):
+        open_model(run_dir, 1).run("film \ud83d")
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])
+def test_missing_file_is_named(copied, name):
+    (copied / name).unlink()
+    with pytest.raises(UserError, match=rf"{name}' is missing.*make tflite"):
+        TFLiteModel.open(copied)
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])
+def test_changed_file_is_named(copied, name):
+    content = bytearray((copied / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copied / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name}' has sha256 .*make tflite"):
+        TFLiteModel.open(copied)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"version": 2}, r"version 2, .*version 1 is read here"),
+        ({"format": "other"}, r"format 'other'"),
+        ({"labels": None}, r"has no 'labels'"),
+        ({"chosen": "../float32"}, r"has no '\.\./float32\.tflite'.*float32, int8"),
+        ({"task": "translate"}, r"task 'translate'.*answers: classify"),
+    ],
+)
+def test_description_that_does_not_fit_is_refused(copied, change, message):
+    _edit(copied, **change)
+    with pytest.raises(UserError, match=message):
+        open_model(copied)
+
+
+def test_unknown_variant_is_refused(run_dir):
+    with pytest.raises(UserError, match=r"no 'int4\.tflite'.*float32, int8"):
+        open_model(run_dir, variant="int4")
+
+
+def _write_model(directory, weights):
+    # TensorFlow makes the files here; nothing else in this file may need it.
+    from bert_cpu import storage
+    from bert_cpu.export.tflite import convert
+
+    bundle = tiny_bundle.write_bundle(directory.parent / "bundle", weights)
+    directory.mkdir()
+    convert(bundle, directory, [16, 20])
+    shutil.copy(bundle / "tokenizer.json", directory)
+    (directory / "labels.txt").write_text("neg\nneutral\npos\n")
+    names = [path.name for path in directory.iterdir()]
+    model = {
+        "format": "bert_cpu.tflite",
+        "version": 1,
+        "task": "classify",
+        "labels": tiny_bundle.LABELS,
+        "max_length": 20,
+        "buckets": [16, 20],
+        "text_pair": False,
+        "preprocess": {"normalize": False, "stop_words": "none", "stem": "none"},
+        "chosen": "float32",
+        "files": storage.describe_files(directory, names),
+    }
+    (directory / "model.json").write_text(json.dumps(model))
+
+
+def _edit(directory, **changes):
+    """Changes fields of model.json; None takes a field out."""
+    path = directory / "model.json"
+    model = json.loads(path.read_text()) | changes
+    model = {key: value for key, value in model.items() if value is not None}
+    path.write_text(json.dumps(model))
+
+
+def _longhand(weights, ids, types):
+    return tiny_bundle.longhand_logits(weights, tiny_bundle.CONFIG, ids, types)
