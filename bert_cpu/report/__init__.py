@@ -1,0 +1,1 @@
+"""What a run came to: a page to read, and tables for the terminal."""

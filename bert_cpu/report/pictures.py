@@ -1,0 +1,122 @@
+"""The pictures of a run, each with the words that go under it."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from bert_cpu.report.bars import draw_latency, draw_lengths
+from bert_cpu.report.confusion import MAX_LABELS, draw_confusion
+from bert_cpu.report.curves import draw_loss, draw_validation
+from bert_cpu.report.drawing import HALF_WIDTH, Drawing
+from bert_cpu.report.palette import SERIES
+from bert_cpu.report.read_run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One `<svg>` with its title in two languages, key and caption."""
+
+    title: str
+    title_zh: str
+    caption: str
+    # (part of the palette, what is drawn in it)
+    key: Sequence[tuple[str, str]]
+    svg: Markup
+    # Too dense for half a page.
+    is_wide: bool
+
+
+def draw_pictures(run: Run) -> list[Picture]:
+    """Draws what the files of `run` have the numbers for."""
+    pictures = [
+        _loss(run),
+        _validation(run),
+        _confusion(run),
+        _lengths(run),
+        _latency(run),
+    ]
+    return [picture for picture in pictures if picture is not None]
+
+
+def _loss(run: Run) -> Picture | None:
+    return _picture(
+        draw_loss(run.steps, run.epochs),
+        "Loss and learning rate",
+        "损失与学习率",
+        "The pale line is each step as logged, the strong one its moving average. "
+        "Upright lines end epochs.",
+        [
+            ("first", "training loss"),
+            ("second", "validation loss"),
+            ("third", "learning rate"),
+        ],
+    )
+
+
+def _validation(run: Run) -> Picture | None:
+    return _picture(
+        draw_validation(run.epochs),
+        "Validation after each epoch",
+        "每轮验证",
+        "The number is the best accuracy. The axis does not start at zero.",
+        [("first", "accuracy"), ("second", "macro-F1")],
+    )
+
+
+def _confusion(run: Run) -> Picture | None:
+    labels = run.metrics.get("labels", [])
+    caption = "Test texts. A cell is as deep as its share of the true label's row."
+    if len(labels) > MAX_LABELS:
+        caption += (
+            f" Of {len(labels)} labels, these {MAX_LABELS} are confused most; "
+            "the shares count all labels."
+        )
+    matrix = run.metrics.get("test", {}).get("confusion_matrix", [])
+    return _picture(
+        draw_confusion(labels, matrix),
+        "Confusion matrix",
+        "混淆矩阵",
+        caption,
+    )
+
+
+def _lengths(run: Run) -> Picture | None:
+    data = run.metrics.get("data", {})
+    caption = "Training texts, with their special tokens."
+    if "cut_texts" in data:
+        caption += f" Texts of all splits that were cut: {data['cut_texts']:,}."
+    return _picture(
+        draw_lengths(data.get("length_histogram", {}), run.config.get("max_length")),
+        "Text lengths",
+        "文本长度",
+        caption,
+    )
+
+
+def _latency(run: Run) -> Picture | None:
+    latencies = {
+        str(variant.get("name")): variant.get("latency_ms", {})
+        for variant in run.tflite.get("variants", [])
+    }
+    names = list(latencies)
+    return _picture(
+        draw_latency(latencies),
+        "Milliseconds for one text",
+        "单条文本延迟（毫秒）",
+        "TensorFlow Lite on the machine that converted the model; lower is better.",
+        [(SERIES[index % len(SERIES)], name) for index, name in enumerate(names)],
+    )
+
+
+def _picture(
+    drawing: Drawing | None,
+    title: str,
+    title_zh: str,
+    caption: str,
+    key: Sequence[tuple[str, str]] = (),
+) -> Picture | None:
+    if drawing is None:
+        return None
+    svg = drawing.to_svg(f"{title}. {caption}")
+    return Picture(title, title_zh, caption, key, svg, drawing.width > HALF_WIDTH * 1.2)
