@@ -1,0 +1,200 @@
+"""The command line: it parses, and hands over.
+
+Nothing heavy is imported here or for `--help`, `predict` and `hardware`.
+"""
+
+import contextlib
+import dataclasses
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
+
+import tyro
+
+import bert_cpu
+from bert_cpu.commands.report_errors import report_errors
+from bert_cpu.errors import UserError
+from bert_cpu.settings import PrepareSettings, TrainSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepare(PrepareSettings):
+    """Turn raw text into records that `train --data` reads."""
+
+    # The directory to write.
+    output: str = "records"
+    # Replace records that are there.
+    overwrite: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Train(TrainSettings):
+    """Fine-tune BERT on raw text, test it, and save it as runs/NAME."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained model again on the data it was trained with."""
+
+    # The run.
+    name: str = "movie_reviews"
+    # The directory that holds all runs.
+    runs_dir: str = "runs"
+    # The split to measure on.
+    split: Literal["test", "validation", "train"] = "test"
+    # Print JSON.
+    json: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Convert a trained model to TensorFlow Lite, compare, and keep the better."""
+
+    # The run.
+    name: str = "movie_reviews"
+    # The directory that holds all runs.
+    runs_dir: str = "runs"
+    # Threads of one answer. 0: the cores that this process may use.
+    threads: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Answer texts with a converted model. Without texts, reads standard input."""
+
+    # A run's directory, or one that holds a model.json.
+    model: Annotated[str, tyro.conf.Positional]
+    # The texts.
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    # The second text, for a model that reads pairs.
+    pair: str | None = None
+    # A csv, tsv, jsonl or txt file with texts.
+    file: str | None = None
+    # The column of the file that holds the text.
+    text: str = "text"
+    # The column that holds the second text. From standard input: behind a tab.
+    text_pair: str | None = None
+    # Default: the one that was chosen when converting.
+    variant: Literal["float32", "int8"] | None = None
+    # Threads of one answer. 0: the cores that this process may use.
+    threads: int = 0
+    # Print a JSON object a line: text, label, probabilities.
+    json: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """Show what this processor has, what will be used, and whether a model fits."""
+
+    # The directory of a BERT checkpoint.
+    encoder: str | None = None
+    # Examples in one batch of training.
+    batch_size: int = 32
+    # Tokens in the longest sequence.
+    max_length: int = 128
+    # Of matrix products.
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    # Threads of one process. 0: the cores that this process may use.
+    threads: int = 0
+    # Processes that train together.
+    workers: int = 1
+    # Print JSON.
+    json: bool = False
+
+
+_COMMANDS: dict[str, Callable] = {
+    "train": Train,
+    "export": Export,
+    "predict": Predict,
+    "evaluate": Evaluate,
+    "prepare": Prepare,
+    "hardware": Hardware,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `bert-cpu`.
+
+    Args:
+        arguments: what is behind the program's name. Default: the process's.
+
+    Returns:
+        The exit code: 0, 2 for a mistake in what was given, or 130 if stopped.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments == ["--version"]:
+        print(f"bert-cpu {bert_cpu.__version__}")
+        return 0
+    return report_errors(lambda: _run(_parse(arguments)))
+
+
+def _parse(arguments):
+    """The settings that `arguments` mean; a mistake in them is one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.extras.subcommand_cli_from_dict(
+                _COMMANDS,
+                prog="bert-cpu",
+                description=bert_cpu.__doc__,
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as leaving:
+        if leaving.code in (0, None):
+            raise
+        command = next((word for word in arguments if word in _COMMANDS), "")
+        help_command = " ".join(["bert-cpu", command, "--help"]).replace("  ", " ")
+        raise UserError(f"{_first_line(said.getvalue())} See {help_command}.") from None
+
+
+def _first_line(box):
+    """What a box drawn by the parser says, without its frame and its advice."""
+    lines = [line.strip("│ ").strip() for line in box.splitlines()]
+    said = []
+    for line in lines[1:]:
+        if line.startswith(("─", "╰", "Perhaps", "Argument helptext")):
+            break
+        said.append(line)
+    # What our own settings refuse says by itself which option it is about.
+    line = re.sub(r"^Error parsing \w+: (?=--)", "", " ".join(said))
+    return line.rstrip(".") + "."
+
+
+def _run(command):
+    given = {f.name: getattr(command, f.name) for f in dataclasses.fields(command)}
+    if "json" in given:
+        given["as_json"] = given.pop("json")
+    if isinstance(command, Predict):
+        from bert_cpu.commands import predict
+
+        return predict.run(**given)
+    if isinstance(command, Hardware):
+        from bert_cpu.commands import hardware
+
+        return hardware.run(**given)
+    from bert_cpu.commands.start_tensorflow import start_tensorflow
+
+    start_tensorflow(given.get("dtype", "auto"), given.get("threads", 0))
+    if isinstance(command, TrainSettings):
+        from bert_cpu.commands import train
+
+        return train.run(TrainSettings(**given))
+    if isinstance(command, Prepare):
+        from bert_cpu.commands import prepare
+
+        output, overwrite = given.pop("output"), given.pop("overwrite")
+        return prepare.run(PrepareSettings(**given), output, overwrite)
+    if isinstance(command, Evaluate):
+        from bert_cpu.commands import evaluate
+
+        return evaluate.run(**given)
+    from bert_cpu.commands import export
+
+    return export.run(**given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

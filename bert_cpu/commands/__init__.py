@@ -1,0 +1,1 @@
+"""What each subcommand of `bert-cpu` does, one file each."""

@@ -1,0 +1,102 @@
+"""`bert-cpu predict`: answers from a converted model, without TensorFlow."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from bert_cpu.errors import UserError
+from bert_cpu.runtime.predict import answer_texts
+from bert_cpu.text.rows import read_rows, text_of
+
+Texts = Iterable[tuple[str, str | None]]
+
+
+def run(
+    model: str,
+    texts: Sequence[str],
+    pair: str | None,
+    file: str | None,
+    text: str,
+    text_pair: str | None,
+    variant: str | None,
+    threads: int,
+    as_json: bool,
+) -> int:
+    """Writes one line an answer to standard output, as soon as it is known.
+
+    Args:
+        model: a run's directory, or one that holds `model.json`.
+        texts: the texts, if they are given by themselves.
+        pair: the second text, if `texts` is one text and the model reads pairs.
+        file: a csv, tsv, jsonl or txt file with the texts instead.
+        text, text_pair: the columns of `file` that hold them.
+        variant: "float32" or "int8"; None for the one that was chosen.
+        threads: of one answer; 0 for all cores.
+        as_json: one JSON object a line, with `text`, `label` and
+            `probabilities`, instead of label, probability and text in columns.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: as `answer_texts`, or if texts come from two places.
+    """
+    pairs = _gather(texts, pair, file, text, text_pair)
+    for answer in answer_texts(model, pairs, threads or None, variant):
+        if as_json:
+            line = json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
+        elif answer.label is None:
+            line = f"-\t-\t{_one_line(answer.text)}"
+        else:
+            probability = answer.probabilities[answer.label]
+            line = f"{answer.label}\t{probability:.4f}\t{_one_line(answer.text)}"
+        print(line, flush=True)
+    return 0
+
+
+def _gather(texts, pair, file, text, text_pair) -> Texts:
+    if texts and file is not None:
+        raise UserError("Got texts and --file. Give one of the two.")
+    if pair is not None and len(texts) != 1:
+        raise UserError(
+            f"--pair is the second text of one text, but {len(texts)} were given. "
+            "Give pairs of texts in a --file, with --text-pair for their column."
+        )
+    if texts:
+        return [(each, pair) for each in texts]
+    if file is not None:
+        return _from_file(file, text, text_pair)
+    if sys.stdin.isatty():
+        print("Reading texts, one a line, until Ctrl-D:", file=sys.stderr)
+    return _from_lines(text_pair is not None)
+
+
+def _from_file(path: str, text: str, text_pair: str | None) -> Texts:
+    for row in read_rows(path):
+        second = None if text_pair is None else text_of(row, text_pair, "--text-pair")
+        yield text_of(row, text), second
+
+
+def _from_lines(is_pair: bool) -> Iterator[tuple[str, str | None]]:
+    """One text a line of standard input; of a pair, with a tab between."""
+    lines = sys.stdin.buffer
+    for number, line in enumerate(lines, start=1):
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"Line {number} of standard input is not UTF-8 (byte {error.start} of "
+                "it). Convert the texts to UTF-8."
+            ) from error
+        first, tab, second = text.partition("\t")
+        if is_pair and not tab:
+            raise UserError(
+                f"Line {number} of standard input has no tab between two texts. Put "
+                "one there, or leave out --text-pair."
+            )
+        yield (first, second) if is_pair else (text, None)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,26 @@
+"""One of several processes that `bert-cpu train --workers N` starts.
+
+Run as `python -m bert_cpu.commands.worker RUN_DIR`, with `TF_CONFIG` set: the
+run's directory and its records are there, and its `config.json` says the rest.
+"""
+
+import os
+import pathlib
+import sys
+
+from bert_cpu.commands.report_errors import report_errors
+from bert_cpu.commands.start_tensorflow import start_tensorflow
+from bert_cpu.settings import load_settings
+
+
+def _work() -> int:
+    settings = load_settings(pathlib.Path(sys.argv[1]) / "config.json")
+    start_tensorflow(settings.dtype, settings.threads)
+    from bert_cpu.commands.train import train_and_show
+    from bert_cpu.training.strategy import read_cluster
+
+    return train_and_show(settings, read_cluster(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(report_errors(_work))
