@@ -17,8 +17,8 @@ class SelfAttention(keras.layers.MultiHeadAttention):
     It is Keras's layer, with Keras's arguments and weights. Where query, key
     and value are one tensor, it computes the three projections as one matrix
     product and keeps all products two-dimensional, which is what a CPU's matrix
-    kernels are made for. Any other call (cross attention, a causal mask, the
-    scores) is the parent's.
+    kernels are made for. Any other call (cross attention, a causal mask, Keras's
+    own masks, the scores) is the parent's.
 
     Args:
         num_heads: int.
@@ -42,20 +42,36 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         query,
         value,
         key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
         attention_mask=None,
+        return_attention_scores=False,
         training=False,
-        **parents_own,
+        use_causal_mask=False,
     ):
-        asked = {name: value for name, value in parents_own.items() if value}
         is_self_attention = value is query and (key is None or key is query)
-        if asked or not is_self_attention or not self._is_plain:
+        other_masks = (query_mask, value_mask, key_mask)
+        if (
+            not is_self_attention
+            or not self._is_plain
+            or len(query.shape) != 3
+            or any(mask is not None for mask in other_masks)
+            or (attention_mask is not None and len(attention_mask.shape) != 3)
+            or return_attention_scores
+            or use_causal_mask
+        ):
             return super().call(
                 query,
                 value,
                 key=key,
+                query_mask=query_mask,
+                value_mask=value_mask,
+                key_mask=key_mask,
                 attention_mask=attention_mask,
+                return_attention_scores=return_attention_scores,
                 training=training,
-                **asked,
+                use_causal_mask=use_causal_mask,
             )
         query, key, value = self._project(query)  # (batch, heads, length, key_dim)
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
@@ -70,8 +86,14 @@ class SelfAttention(keras.layers.MultiHeadAttention):
 
     @property
     def _is_plain(self):
-        is_extended = self._use_gate or self._sliding_window is not None
-        return self.use_bias and self.value_dim == self.key_dim and not is_extended
+        return (
+            self.use_bias
+            and self.value_dim == self.key_dim
+            and self._output_shape is None
+            and self._sliding_window is None
+            and self._activity_regularizer is None
+            and not self._use_gate
+        )
 
     def _project(self, hidden_states):
         """`(batch, length, hidden)` -> three of `(batch, heads, length, key_dim)`."""
@@ -101,4 +123,6 @@ class SelfAttention(keras.layers.MultiHeadAttention):
 
     def _build_attention(self, rank):
         super()._build_attention(rank)
-        self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy)
+        self._dropout_layer = Dropout(
+            self.dropout, seed=self.seed, dtype=self.dtype_policy
+        )

@@ -8,7 +8,8 @@ bits, and 32 bits come from one step of the counter-based generator.
 import keras
 import tensorflow as tf
 
-# A byte tells 256 cases apart, so rates are rounded to the nearest 1/256.
+# A byte tells 256 cases apart, so rates are rounded to the nearest 1/256, and
+# the highest is 255/256: something must be kept to scale up.
 _CASES = 256
 
 
@@ -41,7 +42,7 @@ class Dropout(keras.layers.Layer):
             raise ValueError(f"`rate` is {rate}, but must be a share in [0, 1).")
         self.rate = rate
         self.seed = seed
-        self._num_zeroed = round(rate * _CASES)
+        self._num_zeroed = min(round(rate * _CASES), _CASES - 1)
         if self._num_zeroed:
             self._seeds = keras.random.SeedGenerator(seed)
         self.built = True

@@ -12,10 +12,12 @@ from transformers import BertConfig, BertTokenizerFast
 
 import bert_cpu
 from bert_cpu import storage
+from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import load_tokenizer, read_config
 from bert_cpu.models.weights import assign_weights, collect_weights, encoder_names
 
 FORMAT = "bert_cpu.bundle"
+_FILES = ("config.json", "model.safetensors", "tokenizer.json")
 _REMEDY = "Train it again, or copy the bundle again from where it came."
 
 
@@ -97,8 +99,7 @@ def save_bundle(
                 "files": storage.describe_files(aside, names),
             }
             storage.write_json(aside / "bert_cpu.json", description)
-            shutil.rmtree(directory, ignore_errors=True)
-            aside.rename(directory)
+            _replace(directory, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -124,15 +125,33 @@ def check_bundle(directory: pathlib.Path) -> BundleInfo:
     Raises:
         UserError: if it isn't a bundle, or a file is missing or was changed.
     """
-    description = storage.read_description(directory / "bert_cpu.json", FORMAT, _REMEDY)
-    storage.check_files(directory, description["files"], _REMEDY)
-    return BundleInfo(
-        task=description["task"],
-        labels=tuple(description["labels"]),
-        max_length=description["max_length"],
-        text_pair=description["text_pair"],
-        preprocess=description["preprocess"],
-    )
+    path = directory / "bert_cpu.json"
+    description = storage.read_description(path, FORMAT, _REMEDY)
+    storage.check_model_fields(description, path, _REMEDY)
+    try:
+        files = description["files"]
+        # A file that is read must be listed, or it could be any.
+        read = {name: files[name] for name in _FILES}
+        storage.check_files(directory, read | files, _REMEDY)
+        return BundleInfo(
+            task=description["task"],
+            labels=tuple(description["labels"]),
+            max_length=description["max_length"],
+            text_pair=description["text_pair"],
+            preprocess=description["preprocess"],
+        )
+    except KeyError as error:
+        raise UserError(f"'{path}' has no {error}. {_REMEDY}") from None
+
+
+def _replace(directory, aside):
+    # Two renames and no copy: at any moment the old or the new bundle is whole.
+    old = directory.with_name(f".{directory.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if directory.exists():
+        directory.rename(old)
+    aside.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _tensor_names(config, head_names):

@@ -109,7 +109,7 @@ def _from_hf(path, tensor):
 
 
 def _to_hf(path, variable):
-    value = keras.ops.convert_to_numpy(variable).astype("float32")
+    value = variable.numpy().astype("float32")
     shape = hf_shape(path, value.shape)
     if path.endswith("/kernel"):
         return np.ascontiguousarray(value.reshape(shape[::-1]).T)
