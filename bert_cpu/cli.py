@@ -6,7 +6,6 @@ Nothing heavy is imported here or for `--help`, `predict` and `hardware`.
 import contextlib
 import dataclasses
 import io
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
@@ -14,6 +13,7 @@ from typing import Annotated, Literal
 import tyro
 
 import bert_cpu
+from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings, TrainSettings
@@ -59,15 +59,20 @@ class Export:
     # Threads of one answer. 0: the cores that this process may use.
     threads: int = 0
 
+    def __post_init__(self):
+        _expect_at_least(0, threads=self.threads)
+
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
     """Answer texts with a converted model. Without texts, reads standard input."""
 
     # A run's directory, or one that holds a model.json.
-    model: Annotated[str, tyro.conf.Positional]
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     # The texts.
-    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    texts: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT ...]")
+    ] = ()
     # The second text, for a model that reads pairs.
     pair: str | None = None
     # A csv, tsv, jsonl or txt file with texts.
@@ -83,12 +88,15 @@ class Predict:
     # Print a JSON object a line: text, label, probabilities.
     json: bool = False
 
+    def __post_init__(self):
+        _expect_at_least(0, threads=self.threads)
+
 
 @dataclasses.dataclass(frozen=True)
 class Hardware:
     """Show what this processor has, what will be used, and whether a model fits."""
 
-    # The directory of a BERT checkpoint.
+    # A BERT checkpoint: minilm, or a directory in Hugging Face layout.
     encoder: str | None = None
     # Examples in one batch of training.
     batch_size: int = 32
@@ -102,6 +110,9 @@ class Hardware:
     workers: int = 1
     # Print JSON.
     json: bool = False
+
+    def __post_init__(self):
+        _expect_at_least(1, batch_size=self.batch_size, max_length=self.max_length)
 
 
 _COMMANDS: dict[str, Callable] = {
@@ -132,35 +143,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments):
     """The settings that `arguments` mean; a mistake in them is one line."""
-    said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
-            return tyro.extras.subcommand_cli_from_dict(
-                _COMMANDS,
-                prog="bert-cpu",
-                description=bert_cpu.__doc__,
-                args=arguments,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
+        with contextlib.redirect_stderr(io.StringIO()):
+            return _settings_of(arguments)
     except SystemExit as leaving:
         if leaving.code in (0, None):
             raise
-        command = next((word for word in arguments if word in _COMMANDS), "")
-        help_command = " ".join(["bert-cpu", command, "--help"]).replace("  ", " ")
-        raise UserError(f"{_first_line(said.getvalue())} See {help_command}.") from None
+        raise UserError(_say_mistake(arguments)) from None
 
 
-def _first_line(box):
-    """What a box drawn by the parser says, without its frame and its advice."""
-    lines = [line.strip("│ ").strip() for line in box.splitlines()]
-    said = []
-    for line in lines[1:]:
-        if line.startswith(("─", "╰", "Perhaps", "Argument helptext")):
-            break
-        said.append(line)
-    # What our own settings refuse says by itself which option it is about.
-    line = re.sub(r"^Error parsing \w+: (?=--)", "", " ".join(said))
-    return line.rstrip(".") + "."
+def _settings_of(arguments):
+    return tyro.extras.subcommand_cli_from_dict(
+        _COMMANDS,
+        prog="bert-cpu",
+        description=bert_cpu.__doc__,
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _say_mistake(arguments):
+    if arguments and arguments[0] not in _COMMANDS and arguments[0][:1] != "-":
+        return (
+            f"There is no command '{arguments[0]}'. Choose one of "
+            f"{', '.join(_COMMANDS)}; see bert-cpu --help."
+        )
+    # The parser draws by what standard output is: colors on a terminal, other
+    # frames where it is not UTF-8. Here it is a UTF-8 file, for `plain_mistake`.
+    said = io.StringIO()
+    nowhere = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with (
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(said),
+        contextlib.suppress(SystemExit),
+    ):
+        _settings_of(arguments)
+    command = [word for word in arguments[:1] if word in _COMMANDS]
+    see = " ".join(["bert-cpu", *command, "--help"])
+    return f"{plain_mistake(said.getvalue())} See {see}."
+
+
+def _expect_at_least(least, **numbers):
+    for field, number in numbers.items():
+        if number < least:
+            flag = "--" + field.replace("_", "-")
+            raise UserError(f"{flag} is {number}, but must be {least} or more.")
 
 
 def _run(command):

@@ -7,7 +7,7 @@ The command line makes one of these objects, `config.json` stores it, and
 import dataclasses
 import json
 import pathlib
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from bert_cpu.errors import UserError
 
@@ -46,7 +46,12 @@ class PrepareSettings:
     shard_size: int = 50_000
 
     def __post_init__(self):
-        _expect(self.max_length >= 3, "max_length", self.max_length, "3 or more")
+        _expect_choices(self)
+        # One token of each text, [CLS], and [SEP] behind each.
+        least = 3 if self.text_pair is None else 5
+        _expect(
+            self.max_length >= least, "max_length", self.max_length, f"{least} or more"
+        )
         _expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
 
 
@@ -86,8 +91,8 @@ class TrainSettings(PrepareSettings):
     class_weights: Literal["none", "balanced"] = "none"
     # Stop after this many epochs without a better validation accuracy. 0: never.
     early_stopping: int = 0
-    # Momentum of the moving average of weights that is evaluated. 0: none.
-    ema: float = 0.0
+    # Momentum of the moving average of weights that is kept as the model. 0: none.
+    ema: float = 0.99
     # Fixes the split-independent chances: order, dropout, the new head.
     seed: int = 0
     # Of matrix products. auto: bfloat16 where the processor multiplies it.
@@ -128,12 +133,8 @@ class TrainSettings(PrepareSettings):
             self.batch_size,
             f"a multiple of workers={self.workers}",
         )
-        _expect(
-            not (self.resume and self.overwrite),
-            "resume with --overwrite",
-            "both",
-            "one of the two",
-        )
+        if self.resume and self.overwrite:
+            raise UserError("Got --resume and --overwrite. Give one of the two.")
 
     @property
     def run_dir(self) -> pathlib.Path:
@@ -149,15 +150,23 @@ def load_settings(path: pathlib.Path) -> TrainSettings:
     """Reads what `save_settings` wrote.
 
     Raises:
-        UserError: if `path` is not JSON, or has a field that is not known.
+        UserError: if `path` is not JSON, or has a field that is not known or
+            has a value that it can't have.
     """
     try:
         return TrainSettings(**json.loads(path.read_text()))
-    except (json.JSONDecodeError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
         raise UserError(
             f"'{path}' does not hold the settings of a run ({error}). Train "
             "again with --overwrite."
         ) from error
+
+
+def _expect_choices(settings: PrepareSettings) -> None:
+    for field, kind in get_type_hints(type(settings)).items():
+        if get_origin(kind) is Literal:
+            choices, value = get_args(kind), getattr(settings, field)
+            _expect(value in choices, field, value, f"one of {', '.join(choices)}")
 
 
 def _expect(is_good: bool, field: str, value: object, expected: str) -> None:

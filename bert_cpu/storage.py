@@ -12,7 +12,8 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from bert_cpu.errors import UserError
 
@@ -93,6 +94,40 @@ def read_description(path: pathlib.Path, expected_format: str, remedy: str) -> d
     return description
 
 
+def check_model_fields(description: dict, path: pathlib.Path, remedy: str) -> None:
+    """Checks what a bundle or a converted model says of itself.
+
+    Args:
+        description: as `read_description` returns it.
+        path: of the file, for the message.
+        remedy: str. What to do about a mistake, for the message.
+
+    Raises:
+        UserError: naming the first field that is missing, or has a value that no
+            model has.
+    """
+    for field, is_good in _MODEL_FIELDS.items():
+        if field not in description:
+            raise UserError(f"'{path}' has no '{field}'. {remedy}")
+        if not is_good(description[field]):
+            shown = json.dumps(description[field], ensure_ascii=False)[:40]
+            raise UserError(
+                f"'{path}' says that {field} is {shown}, which no model has. {remedy}"
+            )
+
+
+_MODEL_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "task": lambda task: isinstance(task, str),
+    "labels": lambda labels: (
+        isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    ),
+    "max_length": lambda length: type(length) is int and length >= 3,
+    "text_pair": lambda pair: isinstance(pair, bool),
+    "preprocess": lambda preprocess: isinstance(preprocess, dict),
+    "files": lambda files: isinstance(files, dict),
+}
+
+
 @contextlib.contextmanager
 def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a path to write to, and renames it to `path` when all went well.
@@ -127,23 +162,28 @@ def full_disk_is_the_users(path: pathlib.Path) -> Iterator[None]:
     """Turns "no space left" while writing `path` into a UserError."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise _full_disk(path) from error
     except Exception as error:
         # TensorFlow and safetensors wrap the system's error in their own.
-        if "No space left on device" not in str(error):
-            raise
-        raise _full_disk(path) from error
+        code = getattr(error, "errno", None)
+        for number, reason in _FULL.items():
+            if code == number or os.strerror(number) in str(error):
+                raise _full_disk(path, reason) from error
+        raise
 
 
-def _full_disk(path: pathlib.Path) -> UserError:
+_FULL = {
+    errno.ENOSPC: "The disk is full",
+    errno.EDQUOT: "Your share of the disk is full",
+    errno.EFBIG: "A file may not grow further (ulimit -f)",
+}
+
+
+def _full_disk(path: pathlib.Path, reason: str) -> UserError:
     existing = path
     while not existing.exists():
         existing = existing.parent
     free_mb = shutil.disk_usage(existing).free / 1e6
     return UserError(
-        f"The disk is full: '{path}' could not be written ({free_mb:,.0f} MB are "
-        "free). Make room, then run the command again."
+        f"{reason}: '{path}' could not be written ({free_mb:,.0f} MB are free). Make "
+        "room, then run the command again."
     )

@@ -10,6 +10,7 @@ import sys
 
 import hypothesis
 import pytest
+import tiny_command
 
 # Before anything imports TensorFlow, and for the commands that tests start.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -83,3 +84,11 @@ def network_guard(request):
 def project_dir():
     """The clone's root: the directory that holds setup.cfg."""
     return pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def reviews_run(tmp_path_factory):
+    """A run on data/reviews_en.csv, in a place with a space in its name."""
+    directory = tmp_path_factory.mktemp("commands")
+    data = tiny_command.DATA / "reviews_en.csv"
+    return tiny_command.train_and_export(directory, "评论 of 60", "--data", data)

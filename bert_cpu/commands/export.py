@@ -28,7 +28,7 @@ def run(name: str, runs_dir: str, threads: int) -> int:
     screen = Screen()
     run_dir = find_run(runs_dir, name)
     trained = open_trained(find_bundle(run_dir))
-    manifest = load_run_records(run_dir)
+    manifest = load_run_records(run_dir, "test", trained.bundle)
     _, logits = predict_split(trained.predict_step, manifest, "test")
     examples = _examples(manifest, "test")
     report = export_tflite(run_dir, examples, logits, threads or None, screen.say)

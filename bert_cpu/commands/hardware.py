@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+from bert_cpu.data.minilm import minilm_directory
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.describe import describe_hardware, hardware_json
@@ -32,11 +33,12 @@ def run(
     profile = choose_profile(hardware, dtype, threads, workers)
     fits = None
     if encoder is not None:
-        path = pathlib.Path(encoder) / "config.json"
+        directory = minilm_directory() if encoder == "minilm" else encoder
+        path = pathlib.Path(directory) / "config.json"
         if not path.is_file():
             raise UserError(
-                f"--encoder '{encoder}' has no config.json. Give the directory of a "
-                "BERT checkpoint."
+                f"--encoder '{encoder}' has no config.json. Give minilm, or the "
+                "directory of a BERT checkpoint."
             )
         shape = read_encoder_shape(path)
         fits = fit_model(encoder, shape, profile, batch_size, max_length)

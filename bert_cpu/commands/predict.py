@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.predict import answer_texts
+from bert_cpu.runtime.predict import answer_with, open_model
 from bert_cpu.text.rows import read_rows, text_of
 
 Texts = Iterable[tuple[str, str | None]]
@@ -40,10 +40,11 @@ def run(
         The exit code.
 
     Raises:
-        UserError: as `answer_texts`, or if texts come from two places.
+        UserError: as `answer_with` and `open_model`, or if texts come from two places.
     """
     pairs = _gather(texts, pair, file, text, text_pair)
-    for answer in answer_texts(model, pairs, threads or None, variant):
+    opened = open_model(model, threads or None, variant)
+    for answer in answer_with(opened, pairs):
         if as_json:
             line = json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
         elif answer.label is None:
@@ -52,6 +53,12 @@ def run(
             probability = answer.probabilities[answer.label]
             line = f"{answer.label}\t{probability:.4f}\t{_one_line(answer.text)}"
         print(line, flush=True)
+    if opened.num_cut:
+        verb = "texts were" if opened.num_cut > 1 else "text was"
+        print(
+            f"{opened.num_cut:,} {verb} longer than {opened.max_length} tokens and cut",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -12,7 +12,7 @@ from bert_cpu.report.read_run import read_run
 from bert_cpu.settings import TrainSettings
 from bert_cpu.training.launch import launch_workers
 from bert_cpu.training.records import open_records
-from bert_cpu.training.run_directory import start_run
+from bert_cpu.training.run_directory import begun_run
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.strategy import Cluster, read_cluster
 from bert_cpu.training.train import run_training
@@ -35,9 +35,10 @@ def run(settings: TrainSettings) -> int:
             f"--data is '{settings.data}', but with TF_CONFIG it must be a prepared "
             "directory that all workers see. Make it with `bert-cpu prepare`."
         )
-    if cluster.is_chief:
-        settings = start_run(settings)
-    return train_and_show(settings, cluster)
+    if not cluster.is_chief:
+        return train_and_show(settings, cluster)
+    with begun_run(settings) as begun:
+        return train_and_show(begun, cluster)
 
 
 def train_and_show(settings: TrainSettings, cluster: Cluster) -> int:
@@ -58,9 +59,10 @@ def train_and_show(settings: TrainSettings, cluster: Cluster) -> int:
 
 def _launch(settings):
     screen = Screen()
-    settings = start_run(settings)
-    # Prepared here, once, so that the workers only read.
-    checkpoint = open_checkpoint(settings.encoder)
-    open_records(settings, settings.run_dir / "records", checkpoint, screen)
-    command = [sys.executable, "-m", "bert_cpu.commands.worker", str(settings.run_dir)]
-    return launch_workers(command, settings.workers, settings.threads)
+    with begun_run(settings) as begun:
+        run_dir = begun.run_dir
+        # Prepared here, once, so that the workers only read.
+        checkpoint = open_checkpoint(begun.encoder)
+        open_records(begun, run_dir / "records", checkpoint, screen)
+        command = [sys.executable, "-m", "bert_cpu.commands.worker", str(run_dir)]
+        return launch_workers(command, begun.workers, begun.threads)

@@ -8,8 +8,9 @@ import os
 import pathlib
 import sys
 
-from bert_cpu.commands.report_errors import report_errors
+from bert_cpu.commands.report_errors import INTERRUPTED, report_errors
 from bert_cpu.commands.start_tensorflow import start_tensorflow
+from bert_cpu.errors import Interrupted
 from bert_cpu.settings import load_settings
 
 
@@ -19,7 +20,13 @@ def _work() -> int:
     from bert_cpu.commands.train import train_and_show
     from bert_cpu.training.strategy import read_cluster
 
-    return train_and_show(settings, read_cluster(os.environ))
+    cluster = read_cluster(os.environ)
+    try:
+        return train_and_show(settings, cluster)
+    except Interrupted:
+        if cluster.is_chief:
+            raise
+        return INTERRUPTED  # The chief says it for all.
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ A sequence of length `n` is `n` neighbours in the flat arrays `input_ids` and
 """
 
 import contextlib
+import io
 import pathlib
+from collections.abc import Iterator
 
 import h5py
 import numpy as np
@@ -16,6 +18,8 @@ from bert_cpu.data.features import Features
 # Examples between two writes, and bytes in a chunk of the file.
 _BUFFERED = 4096
 _CHUNK = 65_536
+# Sequences that stand at most so many tokens apart are read at once.
+_GAP = 1024
 
 
 class HDF5Writer(contextlib.AbstractContextManager):
@@ -31,7 +35,9 @@ class HDF5Writer(contextlib.AbstractContextManager):
 
     def __init__(self, directory: pathlib.Path, split: str):
         self._path = directory / f"{split}.h5"
-        self._file = h5py.File(self._path, "w")
+        with storage.full_disk_is_the_users(self._path):
+            self._disk = _PatientFile(self._path, "w+")
+        self._file = h5py.File(self._disk, "w")
         for name, dtype in (
             ("input_ids", "int32"),
             ("token_type_ids", "int8"),
@@ -62,20 +68,26 @@ class HDF5Writer(contextlib.AbstractContextManager):
         if len(self._waiting["label"]) == _BUFFERED:
             self._flush()
 
-    def __exit__(self, *exception):
-        with storage.full_disk_is_the_users(self._path):
-            self._flush()
-            self._file.close()
+    def __exit__(self, kind, *exception):
+        with self._disk, self._file:
+            if kind is None:
+                self._flush()
+        self._raise_error()
 
     def _flush(self):
+        for name, values in self._waiting.items():
+            dataset = self._file[name]
+            start = len(dataset)
+            dataset.resize((start + len(values),))
+            if values:
+                dataset[start:] = values
+            values.clear()
+        self._raise_error()
+
+    def _raise_error(self):
         with storage.full_disk_is_the_users(self._path):
-            for name, values in self._waiting.items():
-                dataset = self._file[name]
-                start = len(dataset)
-                dataset.resize((start + len(values),))
-                if values:
-                    dataset[start:] = values
-                values.clear()
+            if self._disk.error is not None:
+                raise self._disk.error
 
 
 class HDF5Reader:
@@ -103,22 +115,50 @@ class HDF5Reader:
         """
         starts, ends = self._row_splits[indices], self._row_splits[indices + 1]
         ids, types = (
-            np.concatenate(
-                [
-                    self._file[name][start:end]
-                    for start, end in zip(starts, ends, strict=True)
-                ]
-            ).astype("int32")
+            _read_rows(self._file[name], starts, ends)
             for name in ("input_ids", "token_type_ids")
         )
         return ids, types, ends - starts, self._labels[indices]
 
-    def texts(self) -> list[tuple[str, str | None]]:
+    def texts(self) -> Iterator[tuple[str, str | None]]:
         """The texts (and second texts) of a split that was written with them."""
-        firsts, seconds = (
-            self._file[name].asstr()[:] for name in ("text", "text_pair")
-        )
-        return [
-            (first, second or None)
-            for first, second in zip(firsts, seconds, strict=True)
-        ]
+        columns = [self._file[name].asstr() for name in ("text", "text_pair")]
+        for start in range(0, len(self._labels), _BUFFERED):
+            firsts, seconds = (column[start : start + _BUFFERED] for column in columns)
+            for first, second in zip(firsts, seconds, strict=True):
+                yield first, second or None
+
+
+class _PatientFile(io.FileIO):
+    """A file that keeps the first error of a write, and claims that all went well.
+
+    HDF5 brings the whole process down when a write fails while it closes a
+    file. Told nothing, it closes it in peace; then `error` can be raised.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data):
+        rest = memoryview(data)
+        try:
+            while rest and self.error is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def truncate(self, size=None):
+        return super().truncate(size) if self.error is None else size
+
+
+def _read_rows(dataset, starts, ends):
+    """Rows one behind the other; those near each other in the file in one go."""
+    order = np.argsort(starts)
+    is_far = starts[order][1:] - ends[order][:-1] > _GAP
+    rows: list = [None] * len(order)
+    for run in np.split(order, np.flatnonzero(is_far) + 1):
+        first = starts[run[0]]
+        tokens = dataset[first : ends[run[-1]]]
+        for row in run:
+            rows[row] = tokens[starts[row] - first : ends[row] - first]
+    return np.concatenate(rows).astype("int32")

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from bert_cpu import storage
+from bert_cpu.errors import UserError
 
 FORMAT = "bert_cpu.records"
 FILE_NAME = "manifest.json"
@@ -59,24 +60,28 @@ def load_manifest(directory: pathlib.Path) -> Manifest:
     """Reads what `save_manifest` wrote; `check_files` of it is the caller's.
 
     Raises:
-        UserError: if it is missing, not JSON, or of another format or version.
+        UserError: if it is missing, not JSON, of another format or version, or
+            has other fields than were written.
     """
     content = storage.read_description(directory / FILE_NAME, FORMAT, _REMEDY)
     del content["format"], content["version"]
-    splits = {
-        name: SplitInfo(
-            **{
-                **split,
-                "length_histogram": {
-                    int(length): count
-                    for length, count in split["length_histogram"].items()
-                },
-            }
-        )
-        for name, split in content.pop("splits").items()
-    }
-    labels = tuple(content.pop("labels"))
-    return Manifest(directory=directory, labels=labels, splits=splits, **content)
+    try:
+        splits = {
+            name: _read_split(split) for name, split in content.pop("splits").items()
+        }
+        labels = tuple(content.pop("labels"))
+        return Manifest(directory=directory, labels=labels, splits=splits, **content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"'{directory / FILE_NAME}' has other fields than were written "
+            f"({type(error).__name__}: {error}). {_REMEDY}"
+        ) from error
+
+
+def _read_split(fields):
+    histogram = fields["length_histogram"].items()
+    lengths = {int(length): count for length, count in histogram}
+    return SplitInfo(**{**fields, "length_histogram": lengths})
 
 
 def is_prepared(path: str) -> bool:

@@ -7,6 +7,7 @@ steps is known beforehand: `ceil(examples / batch_size)`.
 """
 
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -84,7 +85,7 @@ def evaluation_batches(
     return _finish(batches.map(lambda batch: _weigh(batch, weights)))
 
 
-def split_texts(manifest: Manifest, split: str) -> list[tuple[str, str | None]]:
+def split_texts(manifest: Manifest, split: str) -> Iterator[tuple[str, str | None]]:
     """The texts (and second texts) of a split, in the order of `index`.
 
     Only the test split's records are written with their texts.
@@ -111,7 +112,9 @@ def _windows(manifest, split, window_size, seeds):
     else:
         order = np.random.default_rng(seeds[0]).permutation(len(paths))
         records = tf.data.TFRecordDataset([str(paths[i]) for i in order]).enumerate()
-        records = records.shuffle(min(examples, _SHUFFLE_BUFFER), seeds[1])
+        records = records.shuffle(
+            min(examples, _SHUFFLE_BUFFER), seeds[1], reshuffle_each_iteration=False
+        )
     return records.batch(window_size).map(
         lambda index, record: parse_records(record) | {"index": index}
     )

@@ -6,6 +6,7 @@ work is done, once to write. Only batches are ever held.
 
 import collections
 import dataclasses
+import math
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -46,16 +47,24 @@ def prepare_records(
 
     Raises:
         UserError: for every mistake of the source; if there are fewer than two
-            labels, or a split has a label that training has not; if a split is
-            empty; if the disk is full.
+            labels, or a split has a label that training has not; if a split, or
+            a label of the training split, has no text; if the disk is full, or
+            `directory` can't be made.
     """
-    counts = {split: _count(open_split) for split, open_split in source.splits.items()}
-    labels = _order_labels(source, counts)
+    counts, positions = {}, {}
+    for split, open_split in source.splits.items():
+        counts[split], positions[split] = _count(open_split)
+    labels = _order_labels(source, counts, positions)
     preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)
     featurizer = Featurizer(tokenizer, settings.max_length, preprocess)
     aside = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"'{directory}' can't be made ({error.strerror}). Choose another directory."
+        ) from error
     try:
         splits = {}
         for split, open_split in source.splits.items():
@@ -74,11 +83,7 @@ def prepare_records(
             )
             shards = storage.describe_files(aside, writer.shard_examples)
             splits[split] = dataclasses.replace(splits[split], shards=shards)
-            if not splits[split].examples:
-                raise UserError(
-                    f"The {split} split of '{source.name}' has only empty texts. "
-                    f"Look at its column '{settings.text}'."
-                )
+            _expect_texts(source, settings, split, splits[split])
         manifest = Manifest(
             directory=aside,
             source=source.name,
@@ -100,24 +105,33 @@ def prepare_records(
 
 
 def _count(open_split):
-    return collections.Counter(example.label for example in open_split())
+    """Label -> how many examples have it, and where the first of them is."""
+    counts: collections.Counter[str] = collections.Counter()
+    positions: dict[str, str] = {}
+    for example in open_split():
+        counts[example.label] += 1
+        positions.setdefault(example.label, example.position)
+    return counts, positions
 
 
-def _order_labels(source, counts):
+def _order_labels(source, counts, positions):
     """The labels by id: the source's own order, or numbers, or the alphabet's."""
     found = set(counts["train"])
     for split, counter in counts.items():
         if not counter:
+            remedy = f", or a file of its own with --{split}"
             raise UserError(
-                f"The {split} split of '{source.name}' is empty. Give more texts, or "
-                f"a file of its own with --{split}."
+                f"The {split} split of '{source.name}' is empty. Give more texts"
+                f"{remedy if split != 'train' else ''}."
             )
+    for split, counter in counts.items():
         unknown = sorted(set(counter) - found)
         if unknown:
             raise UserError(
-                f"The {split} split of '{source.name}' has the label '{unknown[0]}', "
-                f"which training never sees (it has: {_some(found)}). Correct the "
-                "label, or add examples of it to the training split."
+                f"{positions[split][unknown[0]]} is in the {split} split and has the "
+                f"label '{unknown[0]}', which training never sees (it has: "
+                f"{_some(found)}). Correct the label, add examples of it to the "
+                "training split, or name another column with --label."
             )
     if len(found) < 2:
         raise UserError(
@@ -158,11 +172,27 @@ def _write_split(writer, all_features, labels, with_texts, progress):
     )
 
 
+def _expect_texts(source, settings, split, info):
+    if not info.examples:
+        raise UserError(
+            f"The {split} split of '{source.name}' has only empty texts. "
+            f"Look at its column '{settings.text}'."
+        )
+    for label, count in info.label_counts.items():
+        if split == "train" and not count:
+            raise UserError(
+                f"The train split of '{source.name}' has only empty texts with the "
+                f"label '{label}'. Fill them in, or leave the label out."
+            )
+
+
 def _as_number_or_text(label):
     try:
-        return (0, float(label), label)
+        number = float(label)
     except ValueError:
-        return (1, 0.0, label)
+        number = math.nan
+    # "nan" stands before and behind every number at once: it is a text.
+    return (0, number, label) if math.isfinite(number) else (1, 0.0, label)
 
 
 def _some(labels, most=8):

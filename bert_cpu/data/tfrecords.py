@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 import random
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -10,6 +11,8 @@ from bert_cpu import storage
 from bert_cpu.data.features import Features
 from bert_cpu.errors import UserError
 
+# All are open at once, and many systems allow a process 1,024 files.
+_MOST_SHARDS = 500
 _SCHEMA = {
     "input_ids": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
     "token_type_ids": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
@@ -31,21 +34,28 @@ class TFRecordWriter(contextlib.AbstractContextManager):
         shard_size: int. Examples in a shard, about.
 
     Raises:
-        UserError: if the disk is full.
+        UserError: if there would be too many shards, or the disk is full.
     """
 
     def __init__(
         self, directory: pathlib.Path, split: str, num_examples: int, shard_size: int
     ):
         num_shards = max(1, -(-num_examples // shard_size))
+        if num_shards > _MOST_SHARDS:
+            raise UserError(
+                f"--shard-size is {shard_size:,}, so {split} would have {num_shards:,} "
+                f"shards, but {_MOST_SHARDS} at most are written at once. Ask for "
+                f"{-(-num_examples // _MOST_SHARDS):,} or more."
+            )
         self._directory = directory
         self._names = [
             f"{split}-{index:05d}-of-{num_shards:05d}.tfrecord"
             for index in range(num_shards)
         ]
-        self._writers = [
-            tf.io.TFRecordWriter(str(directory / name)) for name in self._names
-        ]
+        with storage.full_disk_is_the_users(directory):
+            self._writers = [
+                tf.io.TFRecordWriter(str(directory / name)) for name in self._names
+            ]
         self._random = random.Random(0)
         self.shard_examples = dict.fromkeys(self._names, 0)
 
@@ -81,18 +91,16 @@ def parse_records(records):
     }
 
 
-def read_texts(paths: list[pathlib.Path]) -> list[tuple[str, str | None]]:
+def read_texts(paths: list[pathlib.Path]) -> Iterator[tuple[str, str | None]]:
     """The texts (and second texts) of records that were written with them."""
     schema = {
         name: tf.io.FixedLenFeature([], tf.string, default_value="")
         for name in ("text", "text_pair")
     }
-    texts: list[tuple[str, str | None]] = []
     for record in tf.data.TFRecordDataset([str(path) for path in paths]):
         parsed = tf.io.parse_single_example(record, schema)
         first, second = (parsed[name].numpy().decode() for name in schema)
-        texts.append((first, second or None))
-    return texts
+        yield first, second or None
 
 
 def check_shards(directory: pathlib.Path, shards: dict[str, dict]) -> None:
@@ -120,7 +128,7 @@ def check_shards(directory: pathlib.Path, shards: dict[str, dict]) -> None:
 
 def _find_damage(path):
     """The byte at which the first damaged record starts, or None."""
-    if not path.is_file():
+    if path.suffix != ".tfrecord" or not path.is_file():
         return None
     offset = 0
     try:

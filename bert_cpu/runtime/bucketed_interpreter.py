@@ -16,8 +16,8 @@ Ids = Sequence[int] | np.ndarray
 class BucketedInterpreter:
     """Answers a sequence by the shortest signature that it fits.
 
-    The file is mapped into memory, not read, and a signature's buffers are made
-    when it is first used. Not for two threads at once: open one for each.
+    The file is mapped into memory, not read; its weights are packed once a signature
+    when it is opened. Not for two threads at once: open one for each.
 
     Args:
         path: a .tflite file with a signature `serve_N` for each bucket N, from
@@ -39,6 +39,8 @@ class BucketedInterpreter:
                 model_path=str(pathlib.Path(path)),
                 num_threads=threads or _usable_cores(),
             )
+            # Here the weights are packed for this processor, which it announces.
+            self._interpreter.allocate_tensors()
         self._runners: dict[int, Callable[..., dict[str, np.ndarray]]] = {}
 
     def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> np.ndarray:
@@ -66,10 +68,9 @@ class BucketedInterpreter:
         padded[1, 0, :length] = token_type_ids
         padded[2, 0, :length] = 1
         if bucket not in self._runners:
-            with silenced():
-                self._runners[bucket] = self._interpreter.get_signature_runner(
-                    f"serve_{bucket}"
-                )
+            self._runners[bucket] = self._interpreter.get_signature_runner(
+                f"serve_{bucket}"
+            )
         outputs = self._runners[bucket](
             input_ids=padded[0], token_type_ids=padded[1], attention_mask=padded[2]
         )

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from bert_cpu.errors import UserError
 from bert_cpu.runtime.tflite_model import TFLiteModel
 
 
@@ -30,11 +31,16 @@ def classify(model: TFLiteModel, text: str, text_pair: str | None = None) -> Ans
     so that any label would be by chance.
 
     Raises:
-        UserError: see `TFLiteModel.run`.
+        UserError: see `TFLiteModel.run`; or if the model's labels were changed.
     """
     if model.is_empty(text, text_pair):
         return Answer(text, None, {})
     shares = softmax(model.run(text, text_pair))
+    if len(shares) != len(model.labels):
+        raise UserError(
+            f"The model tells {len(shares)} labels apart, but its model.json names "
+            f"{len(model.labels)}. Convert the run again."
+        )
     return Answer(
         text,
         model.labels[int(shares.argmax())],

@@ -33,7 +33,13 @@ def answer_texts(
         UserError: if there is no model or no text; see also `TFLiteModel.open`
             and `TFLiteModel.run`.
     """
-    model = open_model(directory, threads, variant)
+    yield from answer_with(open_model(directory, threads, variant), texts)
+
+
+def answer_with(
+    model: TFLiteModel, texts: Iterable[tuple[str, str | None]]
+) -> Iterator[Answer]:
+    """As `answer_texts`, with a model that is open: it counts what it cuts."""
     answer = ANSWERERS[model.task]
     position = 0
     for position, (text, text_pair) in enumerate(texts, start=1):

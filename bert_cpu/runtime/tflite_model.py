@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from bert_cpu import storage
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter, Ids
 
 FORMAT = "bert_cpu.tflite"
 
@@ -75,7 +75,9 @@ class TFLiteModel:
         directory = pathlib.Path(directory)
         path = directory / "model.json"
         description = storage.read_description(path, FORMAT, _REMEDY)
+        storage.check_model_fields(description, path, _REMEDY)
         try:
+            _check_buckets(description, path)
             variant = variant or description["chosen"]
             file = f"{variant}.tflite"
             # Only what is opened: a container may ship one of the variants.
@@ -132,9 +134,7 @@ class TFLiteModel:
         self.num_cut += bool(encoding.overflowing)
         return self.run_ids(encoding.ids, encoding.type_ids)
 
-    def run_ids(
-        self, input_ids: Sequence[int], token_type_ids: Sequence[int]
-    ) -> np.ndarray:
+    def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> np.ndarray:
         """Logits of a tokenized sequence; see `BucketedInterpreter.run_ids`."""
         return self._interpreter.run_ids(input_ids, token_type_ids)
 
@@ -142,13 +142,22 @@ class TFLiteModel:
 _NUM_TEXTS = {False: "one text", True: "a pair of texts"}
 
 
+def _check_buckets(description: dict[str, Any], path: pathlib.Path) -> None:
+    buckets = description["buckets"]
+    are_lengths = isinstance(buckets, list) and all(type(b) is int for b in buckets)
+    if not are_lengths or buckets[-1:] != [description["max_length"]]:
+        raise UserError(
+            f"'{path}' says that buckets are {str(buckets)[:40]}, but they must be "
+            f"lengths, the last of them max_length. {_REMEDY}"
+        )
+
+
 def _described(files: dict[str, Any], file: str) -> dict[str, Any]:
     if file not in files:
         known = [name for name in files if name.endswith(".tflite")]
-        raise UserError(
-            f"The model has no '{file}'. Choose a variant that it has: "
-            f"{', '.join(name.removesuffix('.tflite') for name in known)}."
-        )
+        names = ", ".join(name.removesuffix(".tflite") for name in known)
+        remedy = f"Choose a variant that it has: {names}." if known else _REMEDY
+        raise UserError(f"The model has no '{file}'. {remedy}")
     return {name: files[name] for name in (file, "tokenizer.json")}
 
 

@@ -140,13 +140,17 @@ def _read_json_lines(path: pathlib.Path) -> Iterator[Row]:
             continue
         position = f"{path.name} line {number}"
         try:
-            values = json.loads(line, parse_constant=_refuse_constant)
+            values = json.loads(line.rstrip("\r\n"), parse_constant=_refuse_constant)
             if "\\u" in line:
                 # JSON can spell half a character ("\ud83d"), which no text holds.
                 json.dumps(values, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
+            reason = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                # Its own line number is always 1 here.
+                reason = f"{error.msg} at column {error.colno}"
             raise UserError(
-                f"{position} is not well-formed JSON ({error}). Write one JSON "
+                f"{position} is not well-formed JSON ({reason}). Write one JSON "
                 "object a line."
             ) from error
         if not isinstance(values, dict):

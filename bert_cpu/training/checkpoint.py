@@ -10,8 +10,10 @@ import json
 import pathlib
 
 import keras
+import numpy as np
 import safetensors
 import safetensors.numpy
+import tensorflow as tf
 
 from bert_cpu import storage
 from bert_cpu.errors import UserError
@@ -111,7 +113,8 @@ class Checkpoints:
 
     def _write(self, name, variables):
         tensors = {
-            key: keras.ops.convert_to_numpy(variable)
+            # A view: a copy of everything would be the run's peak of memory.
+            key: np.from_dlpack(tf.convert_to_tensor(variable))
             for key, variable in _keyed(variables).items()
         }
         with storage.written_aside(self._directory / name) as aside:

@@ -54,7 +54,7 @@ def average_swapped_in(optimizer: AdamW, model: keras.Model) -> Iterator[None]:
     if not optimizer.use_ema:
         yield
         return
-    own = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    own = [variable.numpy() for variable in model.trainable_variables]
     for variable, average in zip(
         model.trainable_variables,
         optimizer._model_variables_moving_average,

@@ -2,19 +2,27 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Sequence
 
 from bert_cpu.errors import UserError
+from bert_cpu.training.stop import StopRequest, listening
+
+# A request to stop is passed on as the other signal that means it: the terminal
+# or the service manager may have sent the same one to the workers already, and
+# the same one again stops at once, without saving.
+_PASSED_ON = {signal.SIGINT: signal.SIGTERM, signal.SIGTERM: signal.SIGINT}
 
 
 def launch_workers(command: Sequence[str], num_workers: int, threads: int) -> int:
     """Runs a command in several processes that know of each other.
 
     Each gets a share of the cores of its own, and `TF_CONFIG`. When one fails,
-    the others are ended, because they would wait for it for ever.
+    the others are ended, because they would wait for it for ever. A first Ctrl-C
+    or SIGTERM is passed on to them, so that they save and stop.
 
     Args:
         command: what each process runs.
@@ -34,21 +42,25 @@ def launch_workers(command: Sequence[str], num_workers: int, threads: int) -> in
             "cores. Ask for one worker a core at most."
         )
     hosts = [f"127.0.0.1:{port}" for port in _free_ports(num_workers)]
-    processes = []
-    try:
-        for index in range(num_workers):
-            task = {"type": "worker", "index": index}
-            config = json.dumps({"cluster": {"worker": hosts}, "task": task})
-            share = _share_of(cores, index, num_workers, threads)
-            process = subprocess.Popen(command, env={**os.environ, "TF_CONFIG": config})
-            processes.append(process)
-            os.sched_setaffinity(process.pid, share)
-        return _wait_for(processes)
-    finally:
-        _end(processes)
+    processes: list[subprocess.Popen] = []
+    with listening() as stop:
+        try:
+            for index in range(num_workers):
+                task = {"type": "worker", "index": index}
+                config = json.dumps({"cluster": {"worker": hosts}, "task": task})
+                process = subprocess.Popen(
+                    command, env={**os.environ, "TF_CONFIG": config}
+                )
+                processes.append(process)
+                share = _share_of(cores, index, num_workers, threads)
+                os.sched_setaffinity(process.pid, share)
+            return _wait_for(processes, stop)
+        finally:
+            _end(processes)
 
 
-def _wait_for(processes):
+def _wait_for(processes: list[subprocess.Popen], stop: StopRequest) -> int:
+    is_passed_on = False
     while True:
         codes = [process.poll() for process in processes]
         failed = [code for code in codes if code]
@@ -56,11 +68,11 @@ def _wait_for(processes):
             return failed[0]
         if None not in codes:
             return 0
-        try:
-            time.sleep(0.1)
-        except KeyboardInterrupt:
-            # The terminal sent it to the workers too: let them save and stop.
-            continue
+        if stop.is_set and not is_passed_on:
+            for process in processes:
+                process.send_signal(_PASSED_ON[signal.Signals(stop.number)])
+            is_passed_on = True
+        time.sleep(0.1)
 
 
 def _end(processes, grace_seconds=30):

@@ -69,7 +69,9 @@ def train(
     last_saved = time.monotonic()
     total = steps_per_epoch * settings.epochs
     with screen.training(progress.step, total) as show:
-        while progress.epoch < settings.epochs:
+        while progress.epoch < settings.epochs and not _is_out_of_patience(
+            progress, settings
+        ):
             batches = training_batches(
                 manifest,
                 settings.batch_size,
@@ -91,7 +93,9 @@ def train(
                 )
                 loss = float(loss)
                 if not math.isfinite(loss):
-                    raise _not_a_number(loss, progress, settings)
+                    raise _not_a_number(
+                        "loss", loss, progress.step + 1, progress, settings
+                    )
                 # What came between two steps (reading, saving) counts as well.
                 now = time.perf_counter()
                 tokens = int(tf.reduce_sum(batch["attention_mask"]))
@@ -121,21 +125,21 @@ def train(
                 if checkpoints and minutes >= settings.checkpoint_minutes:
                     checkpoints.save(progress)
                     last_saved = time.monotonic()
-            is_better = _finish_epoch(
-                trainee, progress, steps_per_epoch, checkpoints, history, screen
+            _finish_epoch(
+                trainee,
+                settings,
+                progress,
+                steps_per_epoch,
+                checkpoints,
+                history,
+                screen,
             )
             last_saved = time.monotonic()
-            patience = settings.early_stopping
-            if (
-                patience
-                and not is_better
-                and progress.epochs_without_better >= patience
-            ):
-                screen.say(
-                    f"Stopping early: validation accuracy has not risen for {patience} "
-                    f"epochs above {progress.best_accuracy:.4f}."
-                )
-                break
+    if progress.epoch < settings.epochs:
+        screen.say(
+            "Stopped early: validation accuracy has not risen for "
+            f"{settings.early_stopping} epochs above {progress.best_accuracy:.4f}."
+        )
     return progress
 
 
@@ -162,10 +166,20 @@ def _advance(progress, loss, batch, tokens, cluster, seconds):
     progress.tokens += tokens * cluster.num_workers
 
 
-def _finish_epoch(trainee, progress, steps, checkpoints, history, screen):
+def _is_out_of_patience(progress, settings):
+    patience = settings.early_stopping
+    return patience > 0 and progress.epochs_without_better >= patience
+
+
+def _finish_epoch(trainee, settings, progress, steps, checkpoints, history, screen):
     train_loss = progress.epoch_loss / steps
     with average_swapped_in(trainee.optimizer, trainee.model):
         measured = trainee.evaluate("validation")
+        if not math.isfinite(measured["loss"]):
+            # The last update ruined the weights: neither kept nor called best.
+            raise _not_a_number(
+                "validation loss", measured["loss"], progress.step, progress, settings
+            )
         is_better = measured["accuracy"] > progress.best_accuracy
         if is_better and checkpoints:
             checkpoints.save_best()
@@ -193,13 +207,12 @@ def _finish_epoch(trainee, progress, steps, checkpoints, history, screen):
         f"{measured['loss']:.4f}, accuracy {measured['accuracy']:.4f}, macro-F1 "
         f"{measured['macro_f1']:.4f}" + (" (best)" if is_better else "")
     )
-    return is_better
 
 
-def _not_a_number(loss, progress, settings):
+def _not_a_number(name, loss, step, progress, settings):
     return UserError(
-        f"The loss became {loss} at step {progress.step + 1} (epoch "
-        f"{progress.epoch + 1}). The last checkpoint is kept in "
-        f"'{settings.run_dir / 'checkpoints'}'. Go on from it with --resume and a "
-        f"lower --learning-rate than {settings.learning_rate:g}."
+        f"The {name} became {loss} at step {step} (epoch {progress.epoch + 1}). The "
+        f"last checkpoint is kept in '{settings.run_dir / 'checkpoints'}'. Go on from "
+        "it with --resume and a lower --learning-rate than "
+        f"{settings.learning_rate:g}."
     )

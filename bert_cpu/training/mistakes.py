@@ -30,7 +30,14 @@ def write_mistakes(
     probabilities = powers / powers.sum(axis=-1, keepdims=True)
     predicted = probabilities.argmax(axis=-1)
     sureness = np.where(predicted == labels, -1.0, probabilities.max(axis=-1))
-    texts = split_texts(manifest, "test")
+    surest = np.argsort(-sureness, kind="stable")[:_MOST]
+    surest = surest[sureness[surest] >= 0]
+    wanted = set(surest.tolist())
+    texts = {
+        index: pair
+        for index, pair in enumerate(split_texts(manifest, "test"))
+        if index in wanted
+    }
     lines = [
         json.dumps(
             {
@@ -42,8 +49,7 @@ def write_mistakes(
             },
             ensure_ascii=False,
         )
-        for index in np.argsort(-sureness, kind="stable")[:_MOST]
-        if sureness[index] >= 0
+        for index in surest.tolist()
     ]
     with storage.written_aside(run_dir / "mistakes.jsonl") as aside:
         aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -21,7 +21,9 @@ class AdamW(keras.optimizers.AdamW):
         rate_multipliers: mapping of variable path to float. A variable that is
             not in it learns at the full rate.
         ema_momentum: float in `[0, 1)`. Of a moving average of the weights; 0
-            for none. `average_swapped_in` evaluates with it.
+            for none. At update `t` it is `(1 + t) / (10 + t)` if that is less, as
+            in TensorFlow's ExponentialMovingAverage. `average_swapped_in`
+            evaluates with it.
 
     Reference: Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101.
     """
@@ -85,10 +87,7 @@ class AdamW(keras.optimizers.AdamW):
                 grad=grad * scale,
             )
         if self.use_ema:
-            averages = self._model_variables_moving_average
-            for average, variable in zip(averages, trainable_variables, strict=True):
-                distance = variable.value - average.value
-                _assign(average, average.value + (1 - self.ema_momentum) * distance)
+            self._update_average(trainable_variables, step)
         _assign(self.iterations, self.iterations.value + 1)
         return norm
 
@@ -98,6 +97,14 @@ class AdamW(keras.optimizers.AdamW):
             averages = self._model_variables_moving_average
             for average, variable in zip(averages, trainable_variables, strict=True):
                 average.assign(variable)
+
+    def _update_average(self, trainable_variables, step):
+        # Short runs would hardly leave their start at the full momentum.
+        momentum = tf.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
+        averages = self._model_variables_moving_average
+        for average, variable in zip(averages, trainable_variables, strict=True):
+            distance = variable.value - average.value
+            _assign(average, average.value + (1.0 - momentum) * distance)
 
 
 def is_decayed(variable) -> bool:

@@ -75,12 +75,27 @@ def _check(manifest, settings, checkpoint):
             f"'{checkpoint.name}'. Prepare it again with --encoder {checkpoint.name}."
         )
     _check_length(manifest.max_length, checkpoint)
+    _check_wishes(manifest, settings)
     for split in ("train", "validation", "test"):
         if split not in manifest.splits:
             raise UserError(
                 f"'{manifest.directory}' has no {split} split. Prepare it again."
             )
         check_shards(manifest.directory, manifest.splits[split].shards)
+
+
+def _check_wishes(manifest, settings):
+    """Refuses options that come too late for records that are there."""
+    made_with = {"max_length": manifest.max_length, **manifest.preprocess}
+    defaults = PrepareSettings()
+    for field, value in made_with.items():
+        wish = getattr(settings, field)
+        if wish not in (value, getattr(defaults, field)):
+            raise UserError(
+                f"--{field.replace('_', '-')} is {wish}, but '{manifest.directory}' "
+                f"was prepared with {value}. Leave the option out, or prepare the "
+                "data again."
+            )
 
 
 def _check_length(max_length, checkpoint):

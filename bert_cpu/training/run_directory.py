@@ -1,28 +1,70 @@
 """A run's directory: begun, gone on with, or refused."""
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
+from collections.abc import Iterator
 
+from bert_cpu import storage
+from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
-from bert_cpu.settings import TrainSettings, load_settings, save_settings
+from bert_cpu.settings import (
+    PrepareSettings,
+    TrainSettings,
+    load_settings,
+    save_settings,
+)
 from bert_cpu.training.checkpoint import has_checkpoint
+
+# What the saved state and the records belong to; the rest may be given anew when
+# a run goes on.
+_FIXED = (
+    *(field.name for field in dataclasses.fields(PrepareSettings)),
+    *("task", "batch_size", "accumulate", "freeze_layers", "ema", "seed"),
+)
+
+
+@contextlib.contextmanager
+def begun_run(settings: TrainSettings) -> Iterator[TrainSettings]:
+    """Starts a run, and undoes that if it ends before its first checkpoint.
+
+    So a mistake that is found while the data is read costs nothing: what was
+    made is gone, what was overwritten is back, and the same command works.
+
+    Args:
+        settings: see `start_run`, which also says what is given and raised.
+    """
+    started = start_run(settings)
+    try:
+        yield started
+    finally:
+        if not has_checkpoint(settings.run_dir / "checkpoints"):
+            _undo(settings.run_dir)
+        shutil.rmtree(_replaced(settings.run_dir), ignore_errors=True)
 
 
 def start_run(settings: TrainSettings) -> TrainSettings:
     """Makes the run's directory, or finds the one to go on with.
 
     With `resume`, the settings are those that the run was started with, and
-    those given now that are not the defaults.
+    those given now that are not the defaults. Not all can be given anew: the
+    data and what the saved state depends on stay as they were.
 
     Returns:
-        TrainSettings, as written to the run's `config.json`.
+        TrainSettings, as written to the run's `config.json`: with the whole path of
+        prepared records.
 
     Raises:
         UserError: if the directory is there and neither `resume` nor
-            `overwrite` was asked for, or there is nothing to resume.
+            `overwrite` was asked for, there is nothing to resume, or it can't
+            go on with other settings.
     """
     run_dir = settings.run_dir
+    if is_prepared(settings.data):
+        # A run reads them where they are, from wherever it is evaluated.
+        data = str(pathlib.Path(settings.data).absolute())
+        settings = dataclasses.replace(settings, data=data)
     if settings.resume:
         settings = _resumed(settings)
     elif run_dir.exists():
@@ -36,9 +78,15 @@ def start_run(settings: TrainSettings) -> TrainSettings:
                 f"'{run_dir}' is not a run (it has no config.json), so --overwrite "
                 "does not delete it. Choose another --name."
             )
-        shutil.rmtree(run_dir)
+        _set_aside(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
-    save_settings(settings, run_dir / "config.json")
+    try:
+        with storage.written_aside(run_dir / "config.json") as aside:
+            save_settings(settings, aside)
+    except BaseException:
+        if not settings.resume:
+            _undo(run_dir)
+        raise
     return settings
 
 
@@ -51,7 +99,7 @@ def find_run(runs_dir: str, name: str) -> pathlib.Path:
     run_dir = pathlib.Path(runs_dir) / name
     if not _is_a_run(run_dir):
         others = sorted(
-            path.parent.name for path in run_dir.parent.glob("*/config.json")
+            path.parent.name for path in run_dir.parent.glob("[!.]*/config.json")
         )
         known = f"There are: {', '.join(others)}. " if others else ""
         raise UserError(
@@ -75,7 +123,36 @@ def _resumed(settings):
         for field in dataclasses.fields(settings)
         if getattr(settings, field.name) != getattr(defaults, field.name)
     }
+    for name in _FIXED:
+        was = getattr(before, name)
+        if given.get(name, was) != was:
+            raise UserError(
+                f"--{name.replace('_', '-')} is {given[name]}, but '{run_dir}' was "
+                f"started with {was} and can only go on with that. Leave it out, or "
+                "start again with --overwrite."
+            )
     return dataclasses.replace(before, **{"overwrite": False, **given})
+
+
+def _set_aside(run_dir):
+    replaced = _replaced(run_dir)
+    if replaced.exists() and not has_checkpoint(run_dir / "checkpoints"):
+        # A command was killed before it had begun: the run of before is there.
+        shutil.rmtree(run_dir)
+        return
+    shutil.rmtree(replaced, ignore_errors=True)
+    run_dir.rename(replaced)
+
+
+def _undo(run_dir):
+    shutil.rmtree(run_dir, ignore_errors=True)
+    replaced = _replaced(run_dir)
+    if replaced.exists():
+        replaced.rename(run_dir)
+
+
+def _replaced(run_dir):
+    return run_dir.with_name(f".{run_dir.name}.replaced")
 
 
 def _is_a_run(run_dir):

@@ -31,6 +31,8 @@ class Screen:
             rich.progress.TimeRemainingColumn(),
             console=self.console,
             transient=True,
+            # In a file it would leave an empty line.
+            disable=not self.console.is_terminal,
         ) as bar:
             tasks: dict[str, rich.progress.TaskID] = {}
 

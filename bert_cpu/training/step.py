@@ -16,6 +16,7 @@ def make_train_step(
     optimizer: AdamW,
     strategy: tf.distribute.Strategy,
     accumulate: int = 1,
+    batch_spec: dict[str, tf.TensorSpec] | None = None,
 ) -> Callable:
     """Compiles a step over one batch.
 
@@ -24,6 +25,8 @@ def make_train_step(
         losses: `(labels, outputs) -> float32 (batch,)`, one loss an example.
         strategy: sums over its replicas.
         accumulate: int. Batches whose gradients are summed for one update.
+        batch_spec: of all batches, as their dataset's `element_spec` says it. With
+            it, the step is traced once; without, anew for the first few shapes.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -69,21 +72,33 @@ def make_train_step(
         scale = 1.0 / tf.maximum(weight, 1e-9)
         optimizer.apply([gradient * scale for gradient in gradients], variables)
 
-    @tf.function(reduce_retracing=True)
+    def compile_step(is_update):
+        def step(batch, stop):
+            per_replica = strategy.run(replica_step, (batch, is_update, stop))
+            # All-reduced above: every replica holds the same.
+            return tuple(strategy.experimental_local_results(x)[0] for x in per_replica)
+
+        signature = batch_spec and (batch_spec, tf.TensorSpec([], tf.float32))
+        return tf.function(step, signature, reduce_retracing=True)
+
+    steps = {is_update: compile_step(is_update) for is_update in (False, True)}
+
     def train_step(batch, is_update, stop):
-        per_replica = strategy.run(replica_step, (batch, is_update, stop))
-        # All-reduced above: every replica holds the same.
-        return tuple(strategy.experimental_local_results(x)[0] for x in per_replica)
+        return steps[is_update](batch, stop)
 
     return train_step
 
 
 def make_predict_step(model: keras.Model) -> Callable:
     """Compiles `batch -> outputs` without dropout, for any batch and length."""
+    spec = {name: tf.TensorSpec([None, None], tf.int32) for name in _FEATURES}
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[spec])
+    def predict_features(features):
+        return model(features, training=False)
+
     def predict_step(batch):
-        return model({name: batch[name] for name in _FEATURES}, training=False)
+        return predict_features({name: batch[name] for name in _FEATURES})
 
     return predict_step
 

@@ -13,6 +13,7 @@ class StopRequest:
 
     def __init__(self):
         self.is_set = False
+        self.number = 0  # The signal that was heard.
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def listening() -> Iterator[StopRequest]:
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def hear(number, frame):
-        request.is_set = True
+        request.is_set, request.number = True, number
         signal.signal(number, before[number])
 
     for number in _SIGNALS:

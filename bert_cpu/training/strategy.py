@@ -43,7 +43,9 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster:
         config = json.loads(text)
         cluster = config["cluster"]
         chiefs, workers = cluster.get("chief", []), cluster.get("worker", [])
-        kind, index = config["task"]["type"], int(config["task"]["index"])
+        kind, index = str(config["task"]["type"]), int(config["task"]["index"])
+        if not all(isinstance(hosts, list) for hosts in (chiefs, workers)):
+            raise TypeError("the workers are not a list")
         if not all(isinstance(host, str) for host in [*chiefs, *workers]):
             raise TypeError("a worker is not a string")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -52,14 +54,14 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster:
             '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", '
             '"index": 0}}.'
         ) from error
-    position = index + (len(chiefs) if kind == "worker" else 0)
-    everyone = (*chiefs, *workers)
-    if kind not in ("chief", "worker") or not 0 <= position < len(everyone):
+    num_of_kind = {"chief": len(chiefs), "worker": len(workers)}
+    if not 0 <= index < num_of_kind.get(kind, 0):
         raise UserError(
             f"TF_CONFIG says that this is {kind} {index}, but the cluster has "
             f"{len(chiefs)} chiefs and {len(workers)} workers. Correct its task."
         )
-    return Cluster(everyone, position)
+    position = index + (len(chiefs) if kind == "worker" else 0)
+    return Cluster((*chiefs, *workers), position)
 
 
 def make_strategy(cluster: Cluster) -> tf.distribute.Strategy:

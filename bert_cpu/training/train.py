@@ -8,7 +8,8 @@ import keras
 
 from bert_cpu import storage
 from bert_cpu.data.manifest import Manifest
-from bert_cpu.errors import UserError
+from bert_cpu.data.pipeline import evaluation_batches
+from bert_cpu.errors import Interrupted, UserError
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.encoder_shape import read_encoder_shape
 from bert_cpu.hardware.memory import (
@@ -83,6 +84,7 @@ def run_training(
         optimizer,
         strategy,
         settings.accumulate,
+        evaluation_batches(manifest, "train", settings.batch_size).element_spec,
     )
     predict_step = make_predict_step(model)
     trainee = Trainee(
@@ -116,6 +118,10 @@ def run_training(
                 screen,
                 stop,
             )
+        except Interrupted:
+            # Not before the chief has saved.
+            wait_for_all(strategy, cluster)
+            raise
         finally:
             if history:
                 history.close()

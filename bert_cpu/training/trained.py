@@ -60,14 +60,27 @@ def find_bundle(run_dir: pathlib.Path) -> pathlib.Path:
     return directory
 
 
-def load_run_records(run_dir: pathlib.Path) -> Manifest:
-    """The records that a run was trained on, with their test split checked.
+def load_run_records(run_dir: pathlib.Path, split: str, bundle: Bundle) -> Manifest:
+    """The records that a run was trained on, after checking a split of them.
+
+    Args:
+        run_dir: of the run.
+        split: str. The split that will be read.
+        bundle: the run's.
 
     Raises:
-        UserError: if they are gone, or damaged.
+        UserError: if they are gone, damaged, or not those that the bundle's model
+            was trained on.
     """
     settings = load_settings(run_dir / "config.json")
     own = run_dir / "records"
     manifest = load_manifest(own if own.is_dir() else pathlib.Path(settings.data))
-    check_shards(manifest.directory, manifest.splits["test"].shards)
+    for field in ("labels", "max_length", "text_pair", "preprocess"):
+        ours, theirs = getattr(bundle.info, field), getattr(manifest, field)
+        if ours != theirs:
+            raise UserError(
+                f"'{run_dir}' has a model with {field} {ours}, but records with "
+                f"{theirs}. Train it again with --overwrite."
+            )
+    check_shards(manifest.directory, manifest.splits[split].shards)
     return manifest

@@ -26,6 +26,12 @@ def open_file(settings: PrepareSettings, given: dict[str, Reader]) -> Source:
     Raises:
         UserError: as `read_file`, about the first row.
     """
+    if pathlib.Path(settings.data).is_dir():
+        raise UserError(
+            f"--data '{settings.data}' is a directory, but not one of prepared records "
+            "(it has no manifest.json). Give a csv, tsv or jsonl file, or prepare one "
+            "with `bert-cpu prepare`."
+        )
     read = functools.partial(read_file, settings.data, settings)
     next(read())
     return Source(pathlib.Path(settings.data).name, carve_splits(read, given))

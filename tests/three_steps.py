@@ -1,0 +1,74 @@
+"""A few steps of a tiny BERT, in as many processes as TF_CONFIG says.
+
+Run as `python three_steps.py DIRECTORY ACCUMULATE`: `records` and `encoder` are in
+the directory, and the weights of each worker are written there.
+"""
+
+import os
+import pathlib
+import sys
+
+import keras
+import safetensors.numpy
+
+from bert_cpu.data.manifest import load_manifest
+from bert_cpu.data.pipeline import training_batches
+from bert_cpu.models.checkpoint import open_checkpoint
+from bert_cpu.models.encoder import build_encoder
+from bert_cpu.tasks import classify
+from bert_cpu.training.optimizer import AdamW
+from bert_cpu.training.step import make_train_step
+from bert_cpu.training.strategy import (
+    make_strategy,
+    read_cluster,
+    wait_for_all,
+)
+
+NUM_STEPS = 3
+
+
+def train(directory, cluster, accumulate):
+    """One epoch of three batches without dropout; gives losses and weights."""
+    strategy = make_strategy(cluster)
+    keras.utils.set_random_seed(0)
+    manifest = load_manifest(directory / "records")
+    checkpoint = open_checkpoint(str(directory / "encoder"))
+    with strategy.scope():
+        encoder = build_encoder(checkpoint.config, dropout=0.0)
+        model = classify.build(encoder, len(manifest.labels), dropout=0.0)
+        checkpoint.assign_to(model)
+        # An epsilon that keeps Adam from blowing up roundings of gradients near 0.
+        optimizer = AdamW(0.01, clip_norm=1.0, ema_momentum=0.5, epsilon=1e-3)
+    batches = training_batches(
+        manifest,
+        30,
+        seed=0,
+        epoch=0,
+        worker=cluster.index,
+        num_workers=cluster.num_workers,
+    )
+    step = make_train_step(
+        model, classify.losses, optimizer, strategy, accumulate, batches.element_spec
+    )
+    losses = []
+    for number, batch in enumerate(batches, start=1):
+        is_update = number % accumulate == 0 or number == NUM_STEPS
+        # Only the first worker is asked to stop, and only in the last step.
+        asked = float(number == NUM_STEPS and cluster.is_chief)
+        loss, stops = step(batch, is_update, keras.ops.convert_to_tensor(asked))
+        assert float(stops) == float(number == NUM_STEPS)
+        losses.append(float(loss))
+    weights = {v.path: v.numpy() for v in model.trainable_variables}
+    for path, average in zip(
+        list(weights), optimizer._model_variables_moving_average, strict=True
+    ):
+        weights[f"average of {path}"] = average.numpy()
+    wait_for_all(strategy, cluster)
+    return losses, weights
+
+
+if __name__ == "__main__":
+    here = pathlib.Path(sys.argv[1])
+    this = read_cluster(os.environ)
+    trained = train(here, this, int(sys.argv[2]))[1]
+    safetensors.numpy.save_file(trained, here / f"worker-{this.index}.safetensors")
