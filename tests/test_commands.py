@@ -307,7 +307,8 @@ def test_a_converted_model_is_answered_from_where_it_is_copied_to(
 
 def test_a_finished_run_that_is_resumed_stays_as_it_is(reviews_run, tmp_path):
     shutil.copytree(reviews_run.directory, tmp_path / "copy")
-    succeed("train", "--resume", "--runs-dir", tmp_path, "--name", "copy")
+    outcome = succeed("train", "--resume", "--runs-dir", tmp_path, "--name", "copy")
+    assert "training loss" not in outcome.err, "nothing was left to train"
     weights = [
         load_file(directory / "bundle" / "model.safetensors")
         for directory in (reviews_run.directory, tmp_path / "copy")

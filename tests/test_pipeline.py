@@ -126,6 +126,17 @@ def test_seed_and_epoch_fix_the_order(manifest):
     assert sorted(orders[0]) == sorted(orders[1]) == sorted(orders[2])
 
 
+@pytest.mark.parametrize("record_format", FORMATS)
+def test_no_epoch_has_the_batches_of_another(tmp_path, rows, record_format):
+    # In one shard, whose place among others can't be what differs.
+    manifest = prepare(tmp_path / "records", rows, record_format=record_format)
+    one, two = (
+        {frozenset(sequences([batch])) for batch in batches_of(manifest, epoch=epoch)}
+        for epoch in (0, 1)
+    )
+    assert len(one & two) < 0.1 * len(one)
+
+
 def test_a_data_set_that_is_read_twice_has_one_order(manifest):
     dataset = training_batches(manifest, 32, 0, 0)
     one, two = (list(dataset.as_numpy_iterator()) for _ in range(2))
