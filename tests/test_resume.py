@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import signal
 import subprocess
 import time
@@ -133,7 +134,7 @@ def test_a_command_that_is_killed_goes_on_to_the_same_end(directory, whole_runs)
 
 @pytest.mark.slow
 def test_two_workers_are_stopped_and_go_on_to_the_same_end(directory):
-    changes = {"workers": 2, "epochs": 5}
+    changes = {"workers": 2, "epochs": 3}
     whole = dataclasses.replace(long_settings(directory, name="two"), **changes)
     command = Command(whole)
     assert command.finish() == 0, command.said
@@ -143,6 +144,8 @@ def test_two_workers_are_stopped_and_go_on_to_the_same_end(directory):
     assert_stopped_and_saved(command)
     command = Command(resumed(settings))
     assert command.finish() == 0, command.said
+    metrics = json.loads((settings.run_dir / "metrics.json").read_text())
+    assert metrics["workers"] == 2
     assert_same_run(settings.run_dir, whole.run_dir)
 
 

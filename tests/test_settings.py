@@ -119,7 +119,7 @@ def check_refusal(kind, field, value, expected):
         ),
         (
             {"resume": True, "overwrite": True},
-            "--resume with --overwrite is both, but must be one of the two.",
+            "Got --resume and --overwrite. Give one of the two.",
         ),
     ],
 )

@@ -179,20 +179,22 @@ def test_a_really_full_disk_is_one_line_and_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "error",
+    "error, reason",
     [
-        OSError(errno.ENOSPC, "No space left on device"),
-        OSError(errno.EDQUOT, "Disk quota exceeded"),
-        RuntimeError("shard-1; No space left on device [Op:Save]"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+        (RuntimeError("a; No space left on device [Op:Save]"), "The disk is full"),
+        (OSError(errno.EDQUOT, "Quota"), "Your share of the disk is full"),
+        (RuntimeError("a; Disk quota exceeded"), "Your share of the disk is full"),
+        (OSError(errno.EFBIG, "Big"), "A file may not grow further (ulimit -f)"),
     ],
 )
-def test_every_form_of_a_full_disk_is_the_users(tmp_path, error):
+def test_every_form_of_a_full_disk_is_the_users(tmp_path, error, reason):
     def write():
         with storage.full_disk_is_the_users(tmp_path / "not" / "there"):
             raise error
 
     message = refusal_of(write)
-    assert message.startswith(f"The disk is full: '{tmp_path / 'not' / 'there'}' could")
+    assert message.startswith(f"{reason}: '{tmp_path / 'not' / 'there'}' could not be")
 
 
 @pytest.mark.parametrize(

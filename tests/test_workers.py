@@ -13,11 +13,14 @@ import safetensors.numpy
 import three_steps
 import tiny_run
 
+from bert_cpu.commands import train as train_command
 from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import load_tokenizer
+from bert_cpu.settings import TrainSettings
 from bert_cpu.training.launch import launch_workers
+from bert_cpu.training.run_directory import start_run
 from bert_cpu.training.strategy import Cluster, read_cluster
 
 WORKERS = ["127.0.0.1:5001", "127.0.0.1:5002"]
@@ -215,6 +218,23 @@ def directory(tmp_path_factory):
         directory / "records",
     )
     return directory
+
+
+def test_a_run_goes_on_with_as_many_workers_as_it_began_with(directory, monkeypatch):
+    begun = tiny_run.tiny_settings(directory, name="two", workers=2)
+    start_run(begun)
+    checkpoints = begun.run_dir / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "latest.json").write_text('{"version": 1}')
+    launched = []
+    monkeypatch.setattr(
+        train_command, "launch_workers", lambda *given: launched.append(given) or 0
+    )
+    resumed = TrainSettings(name="two", runs_dir=begun.runs_dir, resume=True)
+    assert train_command.run(resumed) == 0
+    ((command, workers, threads),) = launched
+    assert command[-2:] == ["bert_cpu.commands.worker", str(begun.run_dir)]
+    assert (workers, threads) == (2, 1)
 
 
 @needs_two_cores

@@ -28,8 +28,6 @@ def run(settings: TrainSettings) -> int:
         UserError, Interrupted: as `run_training`.
     """
     cluster = read_cluster(os.environ)
-    if cluster.num_workers == 1 and settings.workers > 1:
-        return _launch(settings)
     if cluster.num_workers > 1 and not is_prepared(settings.data):
         raise UserError(
             f"--data is '{settings.data}', but with TF_CONFIG it must be a prepared "
@@ -38,6 +36,9 @@ def run(settings: TrainSettings) -> int:
     if not cluster.is_chief:
         return train_and_show(settings, cluster)
     with begun_run(settings) as begun:
+        # Asked of the run, because one that goes on has as many as it began with.
+        if cluster.num_workers == 1 and begun.workers > 1:
+            return _launch(begun)
         return train_and_show(begun, cluster)
 
 
@@ -58,11 +59,9 @@ def train_and_show(settings: TrainSettings, cluster: Cluster) -> int:
 
 
 def _launch(settings):
-    screen = Screen()
-    with begun_run(settings) as begun:
-        run_dir = begun.run_dir
-        # Prepared here, once, so that the workers only read.
-        checkpoint = open_checkpoint(begun.encoder)
-        open_records(begun, run_dir / "records", checkpoint, screen)
-        command = [sys.executable, "-m", "bert_cpu.commands.worker", str(run_dir)]
-        return launch_workers(command, begun.workers, begun.threads)
+    run_dir = settings.run_dir
+    # Prepared here, once, so that the workers only read.
+    checkpoint = open_checkpoint(settings.encoder)
+    open_records(settings, run_dir / "records", checkpoint, Screen())
+    command = [sys.executable, "-m", "bert_cpu.commands.worker", str(run_dir)]
+    return launch_workers(command, settings.workers, settings.threads)

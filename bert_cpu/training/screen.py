@@ -50,16 +50,18 @@ class Screen:
             "epoch {task.fields[epoch]}",
             rich.progress.BarColumn(),
             rich.progress.MofNCompleteColumn(),
-            "loss {task.fields[loss]:.4f}",
+            "loss {task.fields[loss]}",
             "{task.fields[speed]:,.0f} tokens/s",
             rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
             console=self.console,
         ) as bar:
             task = bar.add_task(
-                "", total=total, completed=done, epoch=1, loss=float("nan"), speed=0.0
+                "", total=total, completed=done, epoch=1, loss="-", speed=0.0
             )
 
             def show(step: int, epoch: int, loss: float, speed: float) -> None:
-                bar.update(task, completed=step, epoch=epoch, loss=loss, speed=speed)
+                bar.update(
+                    task, completed=step, epoch=epoch, loss=f"{loss:.4f}", speed=speed
+                )
 
             yield show
