@@ -150,6 +150,39 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
         aside.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a directory to fill, which takes the place of `target` when all went well.
+
+    Two renames and no copy: at any moment the old or the new directory is whole.
+    On an error the old one stays. A crash between the two renames leaves the old
+    one beside it, as `.NAME.old`.
+
+    Raises:
+        UserError: if it can't be made, or the disk is full.
+    """
+    new = target.with_name(f".{target.name}.partial")
+    old = target.with_name(f".{target.name}.old")
+    for left_over in (new, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    try:
+        with full_disk_is_the_users(target):
+            new.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"'{target}' can't be made ({error.strerror}). Choose another directory."
+        ) from error
+    try:
+        with full_disk_is_the_users(target):
+            yield new
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def write_json(path: pathlib.Path, content: object) -> None:
     """Writes `content` as indented JSON, aside and renamed."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -437,9 +437,9 @@ def test_a_model_that_is_too_large_is_refused_before_it_is_read(train, encoder, 
     os.unlink("huge/model.safetensors")
     said = train(write_rows("a.csv"), "--encoder", "huge").mistake
     # 77.4 G weights, each with two copies of its gradient and two moments, of 4 bytes
-    # each: 1547 GB, and something for what they compute.
+    # each: 1547 GB at the least, and more for what they compute.
     assert said.startswith("Training needs about ")
-    assert 1547 < float(said.split()[3]) < 1800
+    assert 1547 < float(said.split()[3]) < 2 * 1547
     assert " GB of memory, but " in said
     assert said.endswith(
         "are available. Choose a smaller encoder, fewer --workers or more "

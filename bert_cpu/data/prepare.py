@@ -8,7 +8,6 @@ import collections
 import dataclasses
 import math
 import pathlib
-import shutil
 from collections.abc import Callable
 
 from transformers import BertTokenizerFast
@@ -57,15 +56,7 @@ def prepare_records(
     labels = _order_labels(source, counts, positions)
     preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)
     featurizer = Featurizer(tokenizer, settings.max_length, preprocess)
-    aside = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(
-            f"'{directory}' can't be made ({error.strerror}). Choose another directory."
-        ) from error
-    try:
+    with storage.new_directory(directory) as aside:
         splits = {}
         for split, open_split in source.splits.items():
             total = counts[split].total()
@@ -97,10 +88,6 @@ def prepare_records(
             splits=splits,
         )
         save_manifest(manifest)
-        shutil.rmtree(directory, ignore_errors=True)
-        aside.rename(directory)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return dataclasses.replace(manifest, directory=directory)
 
 

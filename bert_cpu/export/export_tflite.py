@@ -1,11 +1,10 @@
 """Converts a trained run to TensorFlow Lite, compares, and keeps the better."""
 
-import contextlib
 import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def export_tflite(
         )
     info = check_bundle(bundle_dir)
     buckets = length_buckets(info.max_length)
-    with _new_directory(run_dir / "tflite") as output_dir:
+    with storage.new_directory(run_dir / "tflite") as output_dir:
         log(f"Converting, one signature for each length of {buckets} tokens")
         paths = convert(bundle_dir, output_dir, buckets)
         models = {
@@ -120,21 +119,3 @@ def _write_beside(
         "files": storage.describe_files(output_dir, names),
     }
     storage.write_json(output_dir / "model.json", model)
-
-
-@contextlib.contextmanager
-def _new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A directory to fill, which takes the place of `target` if all goes well."""
-    new, old = (target.with_suffix(suffix) for suffix in (".tmp", ".old"))
-    for left_over in (new, old):
-        shutil.rmtree(left_over, ignore_errors=True)
-    try:
-        with storage.full_disk_is_the_users(target):
-            new.mkdir()
-            yield new
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.metadata
 import pathlib
-import shutil
 
 import keras
 import safetensors
@@ -77,31 +76,24 @@ def save_bundle(
     Raises:
         UserError: if the disk is full.
     """
-    aside = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        with storage.full_disk_is_the_users(directory):
-            _write_model(aside, model, head_names, config, info)
-            _write_tokenizer(aside, tokenizer)
-            names = [path.name for path in aside.iterdir()]
-            description = {
-                "format": FORMAT,
-                "version": 1,
-                **dataclasses.asdict(info),
-                "versions": {
-                    "bert_cpu": bert_cpu.__version__,
-                    **{
-                        package: importlib.metadata.version(package)
-                        for package in ("tensorflow-cpu", "keras", "transformers")
-                    },
+    with storage.new_directory(directory) as aside:
+        _write_model(aside, model, head_names, config, info)
+        _write_tokenizer(aside, tokenizer)
+        names = [path.name for path in aside.iterdir()]
+        description = {
+            "format": FORMAT,
+            "version": 1,
+            **dataclasses.asdict(info),
+            "versions": {
+                "bert_cpu": bert_cpu.__version__,
+                **{
+                    package: importlib.metadata.version(package)
+                    for package in ("tensorflow-cpu", "keras", "transformers")
                 },
-                "files": storage.describe_files(aside, names),
-            }
-            storage.write_json(aside / "bert_cpu.json", description)
-            _replace(directory, aside)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            },
+            "files": storage.describe_files(aside, names),
+        }
+        storage.write_json(aside / "bert_cpu.json", description)
 
 
 def open_bundle(directory: pathlib.Path) -> Bundle:
@@ -142,16 +134,6 @@ def check_bundle(directory: pathlib.Path) -> BundleInfo:
         )
     except KeyError as error:
         raise UserError(f"'{path}' has no {error}. {_REMEDY}") from None
-
-
-def _replace(directory, aside):
-    # Two renames and no copy: at any moment the old or the new bundle is whole.
-    old = directory.with_name(f".{directory.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if directory.exists():
-        directory.rename(old)
-    aside.rename(directory)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _tensor_names(config, head_names):
