@@ -76,6 +76,7 @@ def tiny_settings(directory, **changes):
         epochs=2,
         batch_size=4,
         learning_rate=1e-3,
+        ema=0.0,
         dtype="float32",
         threads=1,
     )
