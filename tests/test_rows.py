@@ -61,6 +61,25 @@ def test_plain_text_is_one_text_a_line_and_keeps_blank_ones(tmp_path):
     ]
 
 
+def test_a_format_of_the_callers_comes_beside_the_others_or_in_their_place(tmp_path):
+    def read_words(path):
+        for number, word in enumerate(path.read_text().split()):
+            yield f"word {number}", {"text": word}
+
+    formats = {".words": read_words, ".txt": read_words}
+    expected = [("word 0", {"text": "a"}), ("word 1", {"text": "好"})]
+    for name in ("a.words", "a.txt", "a.TXT"):
+        assert list(read_rows(write(tmp_path, name, "a 好\n"), formats)) == expected
+    assert list(read_rows(write(tmp_path, "a.csv", "text\na 好\n"), formats)) == [
+        ("a.csv line 2", {"text": "a 好"})
+    ]
+    # What is asked of all files is asked of them, too.
+    with pytest.raises(UserError, match=r"a\.words' has no rows"):
+        list(read_rows(write(tmp_path, "a.words", " "), formats))
+    with pytest.raises(UserError, match=r"that ends in \.csv, .*\.txt, \.words\.$"):
+        read_rows(write(tmp_path, "a.xlsx", "PK"), formats)
+
+
 def test_a_position_is_where_the_row_begins(tmp_path):
     path = write(tmp_path, "a.csv", 'text,label\n"two\nlines",1\n\nlast,2\n')
     assert [position for position, _ in read_rows(path)] == [

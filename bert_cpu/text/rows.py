@@ -8,7 +8,7 @@ import codecs
 import csv
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bert_cpu.errors import UserError
@@ -18,9 +18,12 @@ from bert_cpu.errors import UserError
 MAX_LENGTH = 16 * 2**20
 
 Row = tuple[str, dict[str, Any]]
+Format = Callable[[pathlib.Path], Iterator[Row]]
 
 
-def read_rows(path: str | pathlib.Path) -> Iterator[Row]:
+def read_rows(
+    path: str | pathlib.Path, formats: Mapping[str, Format] | None = None
+) -> Iterator[Row]:
     """Reads a .csv, .tsv, .jsonl or .txt file in UTF-8, row by row.
 
     - csv and tsv: the first row names the columns; fields may be quoted with
@@ -30,6 +33,7 @@ def read_rows(path: str | pathlib.Path) -> Iterator[Row]:
 
     Args:
         path: the file. Its suffix tells its form.
+        formats: readers of further suffixes, or others for those above.
 
     Returns:
         Iterator over `(position, row)`: where the row begins ("a.csv line 12"),
@@ -40,16 +44,18 @@ def read_rows(path: str | pathlib.Path) -> Iterator[Row]:
             is not UTF-8, holds a NUL byte, has no row, or is not well formed.
     """
     path = pathlib.Path(path)
-    read = _READERS.get(path.suffix.lower())
+    readers = {**_READERS, **(formats or {})}
+    suffixes = ", ".join(readers)
+    read = readers.get(path.suffix.lower())
     if path.is_dir():
         raise UserError(
             f"'{path}' is a directory, but a file was expected. Name a file that "
-            f"ends in {_SUFFIXES}."
+            f"ends in {suffixes}."
         )
     if read is None:
         raise UserError(
             f"'{path}' ends in '{path.suffix}', which is not known. Give a file "
-            f"that ends in {_SUFFIXES}."
+            f"that ends in {suffixes}."
         )
     if not path.exists():
         raise UserError(f"There is no file '{path}'. Check the name.")
@@ -82,6 +88,30 @@ def text_of(row: Row, column: str, flag: str = "--text") -> str:
     return text
 
 
+def label_of(row: Row, column: str) -> str:
+    """The label in one column of a row; a number is the label as it is written.
+
+    Args:
+        row: what `read_rows` gave.
+        column: the column's name.
+
+    Raises:
+        UserError: if the row has no label, or holds something else there.
+    """
+    position, values = row
+    label = values.get(column, "")
+    if isinstance(label, bool | int | float):
+        return json.dumps(label)  # As the file writes it: 1, true.
+    if label is not None:
+        label = text_of(row, column, "--label")
+    if not label or label.isspace():
+        raise UserError(
+            f"{position} has no label (column '{column}' is empty). Fill it in, or "
+            "leave the row out."
+        )
+    return label
+
+
 def _at_least_one(path: pathlib.Path, rows: Iterator[Row]) -> Iterator[Row]:
     try:
         first = next(rows, None)
@@ -98,7 +128,7 @@ def _at_least_one(path: pathlib.Path, rows: Iterator[Row]) -> Iterator[Row]:
 def _read_separated(path: pathlib.Path, delimiter: str) -> Iterator[Row]:
     # The limit is the csv module's own, for the whole process; it only grows.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LENGTH))
-    reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    reader = csv.reader(read_lines(path), delimiter=delimiter, strict=True)
     columns: list[str] | None = None
     while True:
         position = f"{path.name} line {reader.line_num + 1}"
@@ -135,7 +165,7 @@ def _distinct(columns: list[str], position: str) -> list[str]:
 
 
 def _read_json_lines(path: pathlib.Path) -> Iterator[Row]:
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         position = f"{path.name} line {number}"
@@ -166,11 +196,11 @@ def _refuse_constant(name: str) -> None:
 
 
 def _read_plain(path: pathlib.Path) -> Iterator[Row]:
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         yield f"{path.name} line {number}", {"text": line.rstrip("\r\n")}
 
 
-def _lines(path: pathlib.Path) -> Iterator[str]:
+def read_lines(path: pathlib.Path) -> Iterator[str]:
     """Lines with their ends, decoded one by one so that errors have a line."""
     offset = number = 0
     with path.open("rb") as file:
@@ -214,4 +244,3 @@ _READERS = {
     ".jsonl": _read_json_lines,
     ".txt": _read_plain,
 }
-_SUFFIXES = ", ".join(_READERS)

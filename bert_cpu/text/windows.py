@@ -1,0 +1,150 @@
+"""From texts to windows of tokens: the same for training and for answering."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from tokenizers import Encoding, Tokenizer
+
+from bert_cpu.errors import UserError
+
+Pair = tuple[str, str | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """The tokens of an example."""
+
+    windows: list[Encoding]
+    is_cut: bool  # Something of the text is in no window.
+    apart: Encoding | None = None  # Of a second text that is read by itself.
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a text left no token beside the special ones."""
+        sequences = self.windows if self.apart is None else [*self.windows, self.apart]
+        # [CLS], and a [SEP] behind each text.
+        return any(len(each) <= each.n_sequences + 1 for each in sequences)
+
+
+def tokenizer_sha256(tokenizer: Tokenizer) -> str:
+    """Tells two tokenizers apart: the digest of vocabulary and rules."""
+    return hashlib.sha256(_plain(tokenizer).to_str().encode()).hexdigest()
+
+
+class WindowReader:
+    """Tokenizes texts, and lays windows over those that are too long.
+
+    Args:
+        tokenizer: of the encoder. It is left as it is.
+        max_length: int. Tokens in a window, special ones included.
+        too_long: "cut" leaves the end out (of a pair, the longer text first);
+            "text" and "text_pair" lay windows over the only or the second text. A
+            first text beside it is cut to half a window.
+        stride: int. Tokens that neighbouring windows share.
+        reads_apart: whether the texts of a pair are two sequences.
+        clean: what is done to a text first.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int,
+        too_long: Literal["cut", "text", "text_pair"] = "cut",
+        stride: int = 0,
+        reads_apart: bool = False,
+        clean: Callable[[str], str] = str,
+    ):
+        self._whole = _plain(tokenizer)
+        self._tokenizer = _plain(tokenizer)
+        self._too_long = too_long
+        self._reads_apart = reads_apart
+        self._clean = clean
+        # Half of what [CLS] and two [SEP] leave.
+        self._most_of_first = (max_length - 3) // 2
+        if too_long == "cut":
+            self._tokenizer.enable_truncation(max_length, strategy="longest_first")
+        else:
+            num_special = 2 if too_long == "text" else 3 + self._most_of_first
+            most = max_length - num_special - 1
+            if stride > most:
+                raise UserError(
+                    f"--stride is {stride}, but windows of --max-length {max_length} "
+                    f"can share at most {most} tokens. Choose a smaller stride or "
+                    "longer windows."
+                )
+            strategy = "only_first" if too_long == "text" else "only_second"
+            self._tokenizer.enable_truncation(
+                max_length, stride=stride, strategy=strategy
+            )
+
+    def __call__(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """Reads many texts (and second texts, or None) at once.
+
+        Raises:
+            UserError: if a text holds half of a surrogate pair.
+        """
+        cleaned = [
+            (self._clean(text), None if pair is None else self._clean(pair))
+            for text, pair in pairs
+        ]
+        try:
+            if self._reads_apart:
+                return self._read_apart(cleaned)
+            if self._too_long == "text_pair":
+                cleaned = self._cut_first(cleaned)
+            encodings = self._encode(
+                [text if pair is None else (text, pair) for text, pair in cleaned]
+            )
+        except (UnicodeEncodeError, TypeError):
+            raise UserError(
+                "A text holds half of a surrogate pair, which is not Unicode. Read "
+                "the file as UTF-8."
+            ) from None
+        if self._too_long == "cut":
+            return [Reading([each], bool(each.overflowing)) for each in encodings]
+        return [Reading([each, *each.overflowing], False) for each in encodings]
+
+    def _encode(self, texts):
+        if self._too_long == "cut":
+            # A quarter faster, but without the places of tokens in the text.
+            return self._tokenizer.encode_batch_fast(texts) if texts else []
+        return self._tokenizer.encode_batch(texts) if texts else []
+
+    def _read_apart(self, pairs):
+        firsts = self._encode([text for text, _ in pairs])
+        seconds = iter(self._encode([pair for _, pair in pairs if pair is not None]))
+        readings = []
+        for first, (_, pair) in zip(firsts, pairs, strict=True):
+            second = None if pair is None else next(seconds)
+            is_cut = bool(first.overflowing or (second and second.overflowing))
+            readings.append(Reading([first], is_cut, second))
+        return readings
+
+    def _cut_first(self, pairs):
+        """Cuts first texts behind their last character whose tokens fit."""
+        cut = []
+        firsts = self._whole.encode_batch([text for text, _ in pairs])
+        for (text, pair), encoding in zip(pairs, firsts, strict=True):
+            places = [
+                offsets
+                for offsets, sequence in zip(
+                    encoding.offsets, encoding.sequence_ids, strict=True
+                )
+                if sequence is not None
+            ]
+            if len(places) > self._most_of_first:
+                (_, end), (next_start, _) = places[self._most_of_first - 1 :][:2]
+                # A Korean syllable is several tokens in one place: all or none.
+                text = text[: min(end, next_start)]
+            cut.append((text, pair))
+        return cut
+
+
+def _plain(tokenizer):
+    """A copy that neither pads nor cuts."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
