@@ -1,0 +1,1 @@
+"""From plain text to the records that an encoder is pre-trained on."""

@@ -1,0 +1,126 @@
+"""Pre-training records to batches, with other words hidden in each epoch."""
+
+import numpy as np
+import tensorflow as tf
+
+from bert_cpu.data.pretraining.masks import draw_masks, most_predictions
+from bert_cpu.data.pretraining.records import parse_records
+from bert_cpu.data.pretraining.shards import Shards
+
+# Records in the shuffle buffer; shards are dealt by lot besides.
+_SHUFFLE_BUFFER = 20_000
+
+
+def pretraining_batches(
+    shards: Shards,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    skip: int = 0,
+    share: float | None = 0.15,
+    worker: int = 0,
+    num_workers: int = 1,
+) -> tf.data.Dataset:
+    """One epoch of a training split, in an order that `seed` and `epoch` fix.
+
+    The masks of the records are taken off, and new ones drawn, which `seed`, `epoch`
+    and the batch's number fix. Every worker draws the same batches and takes its
+    rows of each, so that together they do what one alone would.
+
+    Args:
+        shards: to read. They are not checked again.
+        batch_size: int. Sequences in a batch over all workers.
+        seed, epoch: int. The same two give the same batches.
+        skip: int. Batches at the epoch's start that were done before.
+        share: float in `(0, 1]`. Share of tokens to hide. None leaves the masks that
+            the records have.
+        worker, num_workers: int. Which rows to take.
+
+    Returns:
+        tf.data.Dataset of dicts: `input_ids` (with tokens hidden), `token_type_ids`
+        and `attention_mask`, int32 `(batch, length)`; of the tokens to guess
+        `masked_positions` and `masked_ids`, int32, and `masked_weights`, float32,
+        `(batch, predictions)`; `next_sentence`, int32 `(batch,)`, 1 for a second
+        segment from elsewhere; `weight`, float32 `(batch,)`, 0 for rows that only
+        fill up a batch which `num_workers` does not divide.
+    """
+    states = np.random.SeedSequence([seed, epoch]).generate_state(3)
+    order_seed, shuffle_seed, mask_seed = (int(state) % 2**31 for state in states)
+    order = np.random.default_rng(order_seed).permutation(len(shards.paths))
+    records = tf.data.TFRecordDataset([str(shards.paths[i]) for i in order]).shuffle(
+        min(shards.examples, _SHUFFLE_BUFFER),
+        shuffle_seed,
+        reshuffle_each_iteration=False,
+    )
+
+    def read(number, batch):
+        parsed = _parse(batch, shards)
+        if share is not None:
+            seeds = tf.stack([tf.cast(mask_seed, tf.int64), number])
+            parsed = _draw_again(parsed, seeds, share, shards)
+        return _rows_of(_finish(parsed), worker, num_workers)
+
+    numbered = records.batch(batch_size).enumerate().skip(skip)
+    return _with_options(numbered.map(read, num_parallel_calls=2))
+
+
+def held_out_batches(shards: Shards, batch_size: int) -> tf.data.Dataset:
+    """All of a split once, in order, with the masks that its records have.
+
+    So a measure of it compares from one epoch, run or program to the next.
+
+    Returns:
+        tf.data.Dataset of the dicts that `pretraining_batches` gives.
+    """
+    records = tf.data.TFRecordDataset([str(path) for path in shards.paths])
+    return _with_options(
+        records.batch(batch_size).map(lambda batch: _finish(_parse(batch, shards)))
+    )
+
+
+def _parse(batch, shards):
+    is_continuation = tf.constant(shards.pieces.is_continuation)
+    return parse_records(batch, shards.length, shards.max_predictions, is_continuation)
+
+
+def _draw_again(parsed, seed, share, shards):
+    ids, pieces = parsed["original_ids"], shards.pieces
+    is_maskable = ~tf.gather(tf.constant(pieces.is_special), ids)
+    return parsed | draw_masks(
+        ids,
+        parsed["word_starts"],
+        is_maskable & (parsed["attention_mask"] > 0),
+        seed,
+        share,
+        most_predictions(shards.length, share),
+        pieces.mask_id,
+        tf.constant(pieces.ordinary_ids),
+    )
+
+
+def _finish(parsed):
+    del parsed["original_ids"], parsed["word_starts"]
+    return parsed | {"weight": tf.ones(tf.shape(parsed["next_sentence"]))}
+
+
+def _rows_of(batch, worker, num_workers):
+    """This worker's rows, after filling the batch up to a multiple of workers."""
+    if num_workers == 1:
+        return batch
+    missing = -tf.size(batch["weight"]) % num_workers
+
+    def rows(tensor):
+        paddings = [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1)
+        return tf.pad(tensor, paddings)[worker::num_workers]
+
+    return {name: rows(tensor) for name, tensor in batch.items()}
+
+
+def _with_options(batches):
+    options = tf.data.Options()
+    options.deterministic = True
+    # Workers cut batches by themselves; TensorFlow must not cut them again.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return batches.prefetch(4).with_options(options)

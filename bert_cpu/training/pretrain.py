@@ -1,0 +1,246 @@
+"""One pre-training run, from plain text to a bundle that fills in masked words."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from transformers import BertConfig, BertTokenizerFast
+
+from bert_cpu import storage
+from bert_cpu.data.pretraining.batches import held_out_batches, pretraining_batches
+from bert_cpu.data.pretraining.manifest import PretrainingManifest
+from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.encoder_shape import EncoderShape
+from bert_cpu.hardware.memory import (
+    MemoryEstimate,
+    check_training_memory,
+    estimate_training_memory,
+    format_bytes,
+)
+from bert_cpu.hardware.profile import choose_profile
+from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
+from bert_cpu.models.encoder import build_encoder
+from bert_cpu.report.write_report import write_report
+from bert_cpu.settings import PretrainSettings
+from bert_cpu.tasks.pretrain import (
+    HEAD_NAMES,
+    MASKED_WORDS_NAMES,
+    build_pretraining,
+    pretraining_losses,
+    pretraining_metrics,
+    pretraining_sums,
+)
+from bert_cpu.training.fit import fit
+from bert_cpu.training.loop import Trainee
+from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
+from bert_cpu.training.pretrained import save_pretrained
+from bert_cpu.training.pretraining_data import open_pretraining_records
+from bert_cpu.training.screen import Screen
+from bert_cpu.training.step import make_predict_step, make_train_step
+from bert_cpu.training.strategy import Cluster, make_strategy, wait_for_all
+from bert_cpu.training.work import count_weights, describe_work
+
+_FLOAT32 = 4  # bytes
+
+
+def run_pretraining(
+    settings: PretrainSettings, cluster: Cluster, screen: Screen
+) -> dict[str, Any]:
+    """Pre-trains an encoder, new or given, and saves it in the run's directory.
+
+    The bundle has the layout of transformers' BertForPreTraining (BertForMaskedLM
+    without the next sentence), so that `--encoder` opens it, and answers as the
+    task `fill` does. The held-out documents are its test split.
+
+    Args:
+        settings: of the run, whose directory `start_run` has made.
+        cluster: which of the processes that train together this one is. Only
+            the chief writes.
+        screen: shows the plan and bars.
+
+    Returns:
+        dict, what `metrics.json` holds.
+
+    Raises:
+        UserError: for every mistake in what was given; see the parts.
+        Interrupted: if it was asked to stop; its state is saved.
+    """
+    # First of all: TensorFlow joins a cluster only before its first operation.
+    strategy = make_strategy(cluster)
+    run_dir = settings.run_dir
+    checkpoint = open_checkpoint(settings.encoder) if settings.encoder else None
+    manifest, tokenizer = open_pretraining_records(
+        settings, run_dir / "pretraining", checkpoint, screen
+    )
+    config = _config_of(settings, checkpoint, tokenizer)
+    hardware = read_hardware()
+    profile = choose_profile(hardware, settings.dtype, settings.threads)
+    memory = _estimate_memory(settings, cluster, config, manifest, profile.dtype)
+    check_training_memory(memory, hardware, settings.workers)
+
+    # The same seed in all workers: they must start from the same weights.
+    keras.utils.set_random_seed(settings.seed)
+    steps = [
+        math.ceil(_shards(settings, manifest, epoch).examples / settings.batch_size)
+        for epoch in range(settings.epochs)
+    ]
+    names = HEAD_NAMES if settings.next_sentence else MASKED_WORDS_NAMES
+    with strategy.scope():
+        encoder = build_encoder(config, settings.dropout, profile.dtype)
+        model = build_pretraining(encoder, settings.next_sentence)
+        if checkpoint is not None:
+            for name in checkpoint.assign_to(model, names):
+                screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
+        schedule = make_schedule(settings, *steps)
+        optimizer = make_optimizer(settings, schedule, model)
+    held_out = manifest.open_shards("validation", settings.max_length)
+    spec = _any_size(held_out_batches(held_out, settings.batch_size).element_spec)
+    predict_step = make_predict_step(model, spec)
+
+    def evaluate():
+        return _measure(predict_step, held_out_batches(held_out, settings.batch_size))
+
+    def batches(epoch, skip):
+        return pretraining_batches(
+            _shards(settings, manifest, epoch),
+            settings.batch_size,
+            settings.seed,
+            epoch,
+            skip,
+            settings.mask_share,
+            cluster.index,
+            cluster.num_workers,
+        )
+
+    metrics = ["masked_accuracy", "perplexity"]
+    if settings.next_sentence:
+        metrics.append("next_sentence_accuracy")
+    trainee = Trainee(
+        model,
+        optimizer,
+        make_train_step(model, _losses, optimizer, strategy, settings.accumulate, spec),
+        batches,
+        steps.__getitem__,
+        schedule,
+        evaluate,
+        metrics,
+    )
+    screen.say(_plan(settings, manifest, model, profile, memory))
+    progress = fit(trainee, settings, cluster, strategy, manifest.fingerprint, screen)
+    if not cluster.is_chief:
+        wait_for_all(strategy, cluster)
+        return {}
+    save_pretrained(settings, model, config, tokenizer)
+    measured = {
+        "name": settings.name,
+        "task": "fill",
+        "metrics": metrics,
+        "seed": settings.seed,
+        "labels": [],
+        "encoder": settings.encoder or "random weights",
+        "source": manifest.source,
+        "parameters": count_weights(model),
+        "dtype": profile.dtype,
+        "threads": profile.threads,
+        "workers": cluster.num_workers,
+        "best_epoch": progress.best_epoch,
+        "train": describe_work(progress),
+        "validation": evaluate() | {"examples": held_out.examples},
+        "data": {"documents": manifest.documents, "unknown": manifest.unknown_share},
+    }
+    storage.write_json(run_dir / "metrics.json", measured)
+    write_report(run_dir)
+    wait_for_all(strategy, cluster)
+    return measured
+
+
+def _losses(batch, outputs):
+    """Both losses in one: the next sentence's weighs as much as a mean hidden word."""
+    losses = pretraining_losses(batch, outputs)
+    if losses.next_sentence is None:
+        return losses.masked, losses.num_masked
+    return losses.masked + losses.next_sentence * losses.num_masked, losses.num_masked
+
+
+def _measure(predict_step: Callable, batches: tf.data.Dataset) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for batch in batches:
+        for name, value in pretraining_sums(batch, predict_step(batch)).items():
+            totals[name] = totals.get(name, 0.0) + float(value)
+    measured = pretraining_metrics(totals)
+    loss = measured["masked_loss"] + measured.get("next_sentence_loss", 0.0)
+    return {"loss": loss, **measured}
+
+
+def _shards(settings, manifest, epoch):
+    is_short = epoch < settings.short_epochs
+    length = settings.short_length if is_short else settings.max_length
+    return manifest.open_shards("train", length)
+
+
+def _any_size(spec):
+    """Lengths, and with them the numbers of hidden words, may change."""
+    return {
+        name: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)
+        for name, tensor in spec.items()
+    }
+
+
+def _config_of(
+    settings: PretrainSettings,
+    checkpoint: Checkpoint | None,
+    tokenizer: BertTokenizerFast,
+) -> BertConfig:
+    if checkpoint is not None:
+        return checkpoint.config
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.hidden_size,
+        num_hidden_layers=settings.num_layers,
+        num_attention_heads=settings.num_heads,
+        intermediate_size=4 * settings.hidden_size,
+        # Room for longer texts in fine-tuning costs next to nothing.
+        max_position_embeddings=max(512, settings.max_length),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _estimate_memory(
+    settings: PretrainSettings,
+    cluster: Cluster,
+    config: BertConfig,
+    manifest: PretrainingManifest,
+    dtype: str,
+) -> MemoryEstimate:
+    fields = {field.name for field in dataclasses.fields(EncoderShape)}
+    known = {name: value for name, value in config.to_dict().items() if name in fields}
+    batch_size = settings.batch_size // cluster.num_workers
+    estimate = estimate_training_memory(
+        EncoderShape(**{**known, "num_labels": 2}),
+        batch_size,
+        settings.max_length,
+        ema=settings.ema > 0,
+        accumulate=settings.accumulate > 1,
+        dtype=dtype,
+    )
+    # Logits over all words, their softmax and its gradient.
+    predictions = manifest.open_shards("train", settings.max_length).max_predictions
+    logits = 3 * batch_size * predictions * config.vocab_size * _FLOAT32
+    return dataclasses.replace(estimate, activations=estimate.activations + logits)
+
+
+def _plan(settings, manifest, model, profile, memory):
+    info = manifest.shards[-2]  # Of training, at the full length.
+    until = f"{settings.epochs} epochs"
+    if settings.minutes:
+        until = f"{settings.minutes:g} minutes or {until}"
+    return (
+        f"Plan: {settings.encoder or 'a new encoder'} with "
+        f"{count_weights(model) / 1e6:.1f} M parameters, {manifest.source}: "
+        f"{info.examples:,} sequences with {info.tokens:,} tokens, {until}, "
+        f"{profile.threads} threads, {profile.dtype}, about "
+        f"{format_bytes(memory.total)} of memory"
+    )

@@ -1,0 +1,108 @@
+"""From the settings of a pre-training run to its tokenizer and records."""
+
+import functools
+import itertools
+import pathlib
+from collections.abc import Callable, Iterator
+
+from transformers import BertTokenizerFast
+
+from bert_cpu.data.manifest import is_prepared
+from bert_cpu.data.pretraining.corpus import Corpus
+from bert_cpu.data.pretraining.documents import documents_of, read_documents
+from bert_cpu.data.pretraining.manifest import (
+    PretrainingManifest,
+    load_pretraining_manifest,
+)
+from bert_cpu.data.pretraining.prepare import prepare_pretraining
+from bert_cpu.data.pretraining.vocabulary import train_vocabulary
+from bert_cpu.errors import UserError
+from bert_cpu.models.checkpoint import Checkpoint, load_tokenizer
+from bert_cpu.settings import PretrainSettings
+from bert_cpu.training.screen import Screen
+
+
+def open_corpus(settings: PretrainSettings) -> Corpus:
+    """Opens the documents that settings name.
+
+    Raises:
+        UserError: if there are none, or they can't be read.
+    """
+    # The random next sentence comes from another document.
+    num_held_out = 2 if settings.next_sentence else 1
+    return Corpus(settings.data, _opener(settings), num_held_out)
+
+
+def open_pretraining_records(
+    settings: PretrainSettings,
+    directory: pathlib.Path,
+    checkpoint: Checkpoint | None,
+    screen: Screen,
+) -> tuple[PretrainingManifest, BertTokenizerFast]:
+    """Opens the records of a run after checking them, or prepares them.
+
+    Args:
+        settings: of the run.
+        directory: of the run's own records.
+        checkpoint: whose tokenizer is used; else a vocabulary is made.
+        screen: shows bars, and what was left out.
+
+    Raises:
+        UserError: for every mistake of the documents, or damaged records.
+    """
+    if is_prepared(str(directory)):
+        return load_pretraining_manifest(directory), load_tokenizer(directory)
+    corpus = open_corpus(settings)
+    if checkpoint is None:
+        sentences = corpus.sentences("train")
+        tokenizer = train_vocabulary(sentences, settings.vocab_size, settings.lowercase)
+    else:
+        tokenizer = checkpoint.tokenizer
+    with screen.counting("preparing") as count:
+        manifest = prepare_pretraining(
+            corpus,
+            tokenizer,
+            directory,
+            lengths_of(settings),
+            settings.next_sentence,
+            settings.mask_share,
+            settings.most_unknown,
+            settings.seed,
+            count,
+        )
+    documents = manifest.documents
+    screen.say(
+        f"{documents['train']:,} documents, {documents['validation']:,} held out, "
+        f"{documents['empty']:,} empty and left out; {len(tokenizer):,} pieces, "
+        f"{manifest.unknown_share:.2%} of all tokens unknown to them"
+    )
+    return manifest, tokenizer
+
+
+def lengths_of(settings: PretrainSettings) -> list[int]:
+    """Tokens in a sequence, of each part of the run."""
+    first = [settings.short_length] if settings.short_epochs else []
+    return [*first, settings.max_length]
+
+
+def _opener(settings: PretrainSettings) -> Callable[[], Iterator[list[str]]]:
+    if not settings.data.startswith("tfds:"):
+        path = pathlib.Path(settings.data)
+        if not path.exists():
+            raise UserError(
+                f"--data '{path}' is not there. Give a .txt file or a directory of "
+                "them, a file with columns, or tfds:NAME."
+            )
+        return functools.partial(
+            read_documents, path, settings.text, settings.one_per_line
+        )
+    # TensorFlow Datasets takes a moment to import.
+    from bert_cpu.data.sources.tfds_texts import read_tfds_texts
+
+    sources = [name.strip() for name in settings.data.split(",")]
+
+    def open_documents():
+        texts = (read_tfds_texts(source, settings.text) for source in sources)
+        return documents_of(itertools.chain.from_iterable(texts))
+
+    return open_documents
