@@ -6,9 +6,11 @@ INSTALLED := $(VENV)/installed
 UV_VERSION := 0.13.9
 
 # What is given after the target, NAME=value, becomes --name value.
-PREPARE := DATA VALIDATION TEST TEXT TEXT_PAIR LABEL ENCODER MAX_LENGTH
-TRAIN := $(PREPARE) NAME EPOCHS BATCH_SIZE LEARNING_RATE SEED WORKERS THREADS \
-	DTYPE CLASS_WEIGHTS
+PREPARE := TASK DATA VALIDATION TEST TEXT TEXT_PAIR LABEL ENCODER MAX_LENGTH
+TRAIN := $(PREPARE) NAME EPOCHS MINUTES BATCH_SIZE LEARNING_RATE SEED WORKERS \
+	THREADS DTYPE CLASS_WEIGHTS
+PRETRAIN := DATA TEXT ENCODER MAX_LENGTH NAME EPOCHS MINUTES BATCH_SIZE \
+	LEARNING_RATE SEED WORKERS THREADS DTYPE
 HARDWARE := ENCODER MAX_LENGTH BATCH_SIZE WORKERS THREADS DTYPE
 SWITCHES := RESUME OVERWRITE
 
@@ -36,9 +38,14 @@ prepare: $(INSTALLED) ## Turn raw text into records: DATA= TEXT= LABEL= OUTPUT=
 		$(call switches,OVERWRITE) $(ARGS)
 
 .PHONY: train
-train: $(INSTALLED) ## Fine-tune and test a classifier: DATA= TEXT= LABEL= NAME= SEED=
+train: $(INSTALLED) ## Fine-tune and test a model: TASK= DATA= TEXT= LABEL= NAME= SEED=
 	@$(BIN)/bert-cpu train $(call options,$(TRAIN)) $(call switches,$(SWITCHES)) \
 		$(ARGS)
+
+.PHONY: pretrain
+pretrain: $(INSTALLED) ## Pre-train an encoder on plain text: DATA= MINUTES= ENCODER=
+	@$(BIN)/bert-cpu pretrain $(call options,$(PRETRAIN)) \
+		$(call switches,$(SWITCHES)) $(ARGS)
 
 .PHONY: evaluate
 evaluate: $(INSTALLED) ## Test a trained run again: NAME=
@@ -49,7 +56,7 @@ tflite: $(INSTALLED) ## Convert a run to TensorFlow Lite and compare: NAME=
 	@$(BIN)/bert-cpu export --name $(RUN) $(call options,THREADS) $(ARGS)
 
 .PHONY: predict
-predict: $(INSTALLED) ## Label a text with a converted run: NAME= TEXT="..."
+predict: $(INSTALLED) ## Answer a text with a converted run: NAME= TEXT="..."
 	@$(BIN)/bert-cpu predict runs/$(RUN) $(ARGS) \
 		$(if $(filter TEXT,$(GIVEN)),-- "$$TEXT")
 

@@ -1,6 +1,6 @@
 """The command line: it parses, and hands over.
 
-Nothing heavy is imported here or for `--help`, `predict` and `hardware`.
+Nothing heavy is imported here or for `--help`, `predict`, `search` and `hardware`.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import bert_cpu
 from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import UserError
-from bert_cpu.settings import PrepareSettings, TrainSettings
+from bert_cpu.settings import PrepareSettings, PretrainSettings, TrainSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Prepare(PrepareSettings):
 @dataclasses.dataclass(frozen=True)
 class Train(TrainSettings):
     """Fine-tune BERT on raw text, test it, and save it as runs/NAME."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretrain(PretrainSettings):
+    """Pre-train BERT on plain text, from random weights or from an encoder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +98,36 @@ class Predict:
 
 
 @dataclasses.dataclass(frozen=True)
+class Search:
+    """Find the texts of a file that mean most nearly the same as a query."""
+
+    # A run's directory, of a model of the task embed.
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    # A csv, tsv, jsonl or txt file with the texts to look through.
+    file: str
+    # What to look for.
+    queries: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[QUERY ...]")
+    ] = ()
+    # The column of the file that holds the text.
+    text: str = "text"
+    # The directory of their vectors, made on first use. Default: FILE.index.
+    index: str | None = None
+    # Texts to find for each query.
+    top: int = 5
+    # Default: the one that was chosen when converting.
+    variant: Literal["float32", "int8"] | None = None
+    # Threads of one text. 0: the cores that this process may use.
+    threads: int = 0
+    # Print a JSON object a line.
+    json: bool = False
+
+    def __post_init__(self):
+        _expect_at_least(0, threads=self.threads)
+        _expect_at_least(1, top=self.top)
+
+
+@dataclasses.dataclass(frozen=True)
 class Hardware:
     """Show what this processor has, what will be used, and whether a model fits."""
 
@@ -117,8 +152,10 @@ class Hardware:
 
 _COMMANDS: dict[str, Callable] = {
     "train": Train,
+    "pretrain": Pretrain,
     "export": Export,
     "predict": Predict,
+    "search": Search,
     "evaluate": Evaluate,
     "prepare": Prepare,
     "hardware": Hardware,
@@ -198,6 +235,10 @@ def _run(command):
         from bert_cpu.commands import predict
 
         return predict.run(**given)
+    if isinstance(command, Search):
+        from bert_cpu.commands import search
+
+        return search.run(**given)
     if isinstance(command, Hardware):
         from bert_cpu.commands import hardware
 
@@ -209,6 +250,10 @@ def _run(command):
         from bert_cpu.commands import train
 
         return train.run(TrainSettings(**given))
+    if isinstance(command, PretrainSettings):
+        from bert_cpu.commands import pretrain
+
+        return pretrain.run(PretrainSettings(**given))
     if isinstance(command, Prepare):
         from bert_cpu.commands import prepare
 

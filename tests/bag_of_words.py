@@ -15,7 +15,7 @@ NUM_WORDS = 320
 
 
 def build(dropout=0.0, seed=0, num_labels=2):
-    """keras.Model from a dict of features to logits `(batch, num_labels)`."""
+    """keras.Model from a dict of features to `logits`, `(batch, num_labels)`."""
     keras.utils.set_random_seed(seed)
     inputs = {
         name: keras.Input((None,), dtype="int32", name=name)
@@ -27,13 +27,16 @@ def build(dropout=0.0, seed=0, num_labels=2):
     x = ops.sum(x * mask, axis=1) / ops.sum(mask, axis=1)
     x = keras.layers.LayerNormalization(name="norm")(x)
     x = keras.layers.Dropout(dropout)(x)
-    return keras.Model(inputs, keras.layers.Dense(num_labels, name="logits")(x))
+    logits = keras.layers.Dense(num_labels, name="logits")(x)
+    return keras.Model(inputs, {"logits": logits})
 
 
-def losses(labels, logits):
-    return keras.losses.sparse_categorical_crossentropy(
-        labels, logits, from_logits=True
+def losses(batch, outputs):
+    """Cross-entropy of each example, and ones: each is one thing to learn."""
+    each = keras.losses.sparse_categorical_crossentropy(
+        batch["label"], outputs["logits"], from_logits=True
     )
+    return each, ops.ones_like(each)
 
 
 def make_step(model, optimizer=None, accumulate=1, batch_spec=None, **options):

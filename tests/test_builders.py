@@ -15,6 +15,7 @@ from bert_cpu.data.sources.build_dataset import build_dataset
 from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.tasks.classify import Classify
 
 
 @pytest.fixture
@@ -209,12 +210,12 @@ def test_an_archive_that_cannot_be_fetched_is_reported_as_it_is(cache, monkeypat
     with pytest.raises(
         UserError, match=r"^vaderSentiment==3\.3\.2 could not be fetched"
     ):
-        open_source(PrepareSettings())
+        open_source(PrepareSettings(), Classify())
     # Nothing half-built is taken for a data set the next time.
     with pytest.raises(
         UserError, match=r"^vaderSentiment==3\.3\.2 could not be fetched"
     ):
-        open_source(PrepareSettings())
+        open_source(PrepareSettings(), Classify())
 
 
 @pytest.mark.slow
@@ -228,7 +229,7 @@ def test_an_archive_that_cannot_be_fetched_is_reported_as_it_is(cache, monkeypat
     ],
 )
 def test_the_true_archives_give_the_counts_that_we_publish(cache, name, counts, labels):
-    source = open_source(PrepareSettings(data=f"tfds:{name}"))
+    source = open_source(PrepareSettings(data=f"tfds:{name}"), Classify())
     found = {
         split: collections.Counter(example.label for example in read())
         for split, read in source.splits.items()

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -17,7 +18,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import BundleInfo, check_bundle, open_bundle, save_bundle
 from bert_cpu.models.checkpoint import load_tokenizer
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.tasks import classify
+from bert_cpu.tasks.classify import Classify
 
 INFO = BundleInfo(
     task="classify",
@@ -25,6 +26,8 @@ INFO = BundleInfo(
     max_length=40,
     text_pair=True,
     preprocess={"normalize": True, "stop_words": "none", "stem": "english"},
+    stride=12,
+    options={"pooling": "cls"},
 )
 FILES = (
     "config.json",
@@ -37,8 +40,9 @@ FILES = (
 
 def load(directory):
     bundle = open_bundle(directory)
-    model = classify.build(build_encoder(bundle.config), len(bundle.info.labels))
-    bundle.assign_to(model, classify.HEAD_NAMES)
+    task = Classify()
+    model = task.build(build_encoder(bundle.config), bundle.info.labels, 0.0)
+    bundle.assign_to(model, task)
     return model
 
 
@@ -75,7 +79,7 @@ def bundle(tmp_path, saved):
 def save(directory, model, original, reference, info=INFO):
     config = BertConfig(**reference.config)
     tokenizer = load_tokenizer(original)
-    save_bundle(directory, model, classify.HEAD_NAMES, config, tokenizer, info)
+    save_bundle(directory, model, Classify(), config, tokenizer, info)
 
 
 def content_of(directory):
@@ -92,7 +96,10 @@ def describe(bundle, **changes):
 
 def test_a_bundle_answers_as_transformers_does(model, reference):
     np.testing.assert_allclose(
-        model(reference.inputs), reference.outputs["logits"], rtol=0, atol=2e-5
+        model(reference.inputs)["logits"],
+        reference.outputs["logits"],
+        rtol=0,
+        atol=2e-5,
     )
 
 
@@ -107,7 +114,7 @@ def test_a_saved_bundle_holds_transformers_tensors_bit_for_bit(saved, reference)
 
 def test_a_saved_bundle_opens_to_the_same_answers(saved, model, reference):
     np.testing.assert_array_equal(
-        load(saved)(reference.inputs), model(reference.inputs)
+        load(saved)(reference.inputs)["logits"], model(reference.inputs)["logits"]
     )
 
 
@@ -126,7 +133,7 @@ def test_a_saved_bundle_opens_in_transformers(tmp_path, saved, reference):
             classifier, reference.inputs, getattr(make_reference.torch, dtype)
         )
         np.testing.assert_allclose(
-            actual, load(saved)(reference.inputs), rtol=0, atol=1e-4
+            actual, load(saved)(reference.inputs)["logits"], rtol=0, atol=1e-4
         )
 
 
@@ -137,6 +144,7 @@ def test_a_saved_bundle_says_what_it_was_told(saved, reference):
     config = json.loads((saved / "config.json").read_text())
     assert reference.config.items() <= config.items()
     assert config["architectures"] == ["BertForSequenceClassification"]
+    assert config["problem_type"] == "single_label_classification"
     assert config["id2label"] == {"0": "neg", "1": "so-so", "2": "积极"}
     assert config["label2id"] == {"neg": 0, "so-so": 1, "积极": 2}
 
@@ -214,6 +222,48 @@ def test_a_field_that_is_left_out_is_named(field, bundle):
     describe(bundle, **{field: None})
     with pytest.raises(UserError, match=rf"bert_cpu\.json' has no '{field}'"):
         open_bundle(bundle)
+
+
+def test_a_bundle_of_a_task_without_options_or_windows_need_not_say_so(bundle):
+    describe(bundle, stride=None, options=None)
+    info = open_bundle(bundle).info
+    assert (info.stride, info.options) == (0, {})
+
+
+class ReadTokens(Classify):
+    """A head on every token, so that there is no pooler."""
+
+    head_names = {"tags/kernel": "tags.weight", "tags/bias": "tags.bias"}
+    architecture = "BertForTokenClassification"
+    problem_type = None
+
+    def build(self, encoder, labels, dropout):
+        tags = keras.layers.Dense(2, name="tags")(encoder.output["sequence"])
+        return keras.Model(encoder.input, {"tags": tags})
+
+
+def test_a_model_without_a_pooler_is_saved_without_and_opens(
+    tmp_path, original, reference
+):
+    task, config = ReadTokens(), BertConfig(**reference.config)
+    model = task.build(build_encoder(config), (), 0.0)
+    info = BundleInfo("classify", (), 20, False, {})
+    directory = tmp_path / "bundle"
+    save_bundle(directory, model, task, config, load_tokenizer(original), info)
+    tensors = safetensors.numpy.load_file(directory / "model.safetensors")
+    without_pooler = {
+        name
+        for name in reference.weights()
+        if not name.startswith(("bert.pooler", "classifier"))
+    }
+    assert tensors.keys() == without_pooler | {"tags.weight", "tags.bias"}
+    other = task.build(build_encoder(config), (), 0.0)
+    inputs = reference.inputs
+    assert not np.array_equal(other(inputs)["tags"], model(inputs)["tags"])
+    open_bundle(directory).assign_to(other, task)
+    np.testing.assert_array_equal(other(inputs)["tags"], model(inputs)["tags"])
+    saved_config = json.loads((directory / "config.json").read_text())
+    assert saved_config["architectures"] == ["BertForTokenClassification"]
 
 
 @pytest.mark.parametrize(

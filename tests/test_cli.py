@@ -14,6 +14,7 @@ import bert_cpu as package
 from bert_cpu import cli
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import Interrupted, UserError
+from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.settings import PrepareSettings, TrainSettings
 
 COMMANDS = ["train", "export", "predict", "evaluate", "prepare", "hardware"]
@@ -83,6 +84,7 @@ def test_train_alone_is_the_default_run():
 
 def test_every_setting_can_be_typed():
     typed = TrainSettings(
+        task="embed",
         data="a b.csv",
         validation="v.tsv",
         test="t.jsonl",
@@ -91,6 +93,8 @@ def test_every_setting_can_be_typed():
         label="stars",
         encoder="bert-base-chinese",
         max_length=64,
+        stride=5,
+        repair=True,
         normalize=True,
         stop_words="chinese",
         stem="english",
@@ -99,6 +103,7 @@ def test_every_setting_can_be_typed():
         name="mine",
         runs_dir="/tmp/r",
         epochs=2,
+        minutes=1.5,
         batch_size=6,
         accumulate=2,
         learning_rate=1e-3,
@@ -107,6 +112,7 @@ def test_every_setting_can_be_typed():
         clip_norm=0.5,
         layer_decay=0.9,
         freeze_layers=1,
+        pooling="cls",
         dropout=0.0,
         label_smoothing=0.1,
         class_weights="balanced",
@@ -120,10 +126,9 @@ def test_every_setting_can_be_typed():
         overwrite=True,
     )
     words = ["train"]
-    untyped = {"task", "resume"}  # One has no other value, one excludes another.
     for field in dataclasses.fields(typed):
         value = getattr(typed, field.name)
-        if field.name not in untyped:
+        if field.name != "resume":  # It excludes --overwrite.
             assert value != field.default, f"{field.name} is not tested"
             words.append("--" + field.name.replace("_", "-"))
             words += [] if value is True else [str(value)]
@@ -151,13 +156,13 @@ def test_texts_that_look_like_options_follow_two_dashes():
     [
         (
             "",
-            "A command is missing. Choose one of train, export, predict, evaluate, "
-            "prepare, hardware. See bert-cpu --help.",
+            "A command is missing. Choose one of train, pretrain, export, predict, "
+            "search, evaluate, prepare, hardware. See bert-cpu --help.",
         ),
         (
             "tran --epochs 3",
-            "There is no command 'tran'. Choose one of train, export, predict, "
-            "evaluate, prepare, hardware; see bert-cpu --help.",
+            "There is no command 'tran'. Choose one of train, pretrain, export, "
+            "predict, search, evaluate, prepare, hardware; see bert-cpu --help.",
         ),
         ("--verbose", "Unrecognized options: --verbose. See bert-cpu --help."),
         (
@@ -327,3 +332,12 @@ def test_what_we_must_mend_keeps_its_traceback(error):
 
     with pytest.raises(type(error)):
         report_errors(work)
+
+
+@pytest.mark.parametrize(
+    "choices", ["'a', 'b', 'None'", "'None', 'a', 'b'", "'a', 'None', 'b'"]
+)
+def test_what_stands_for_no_option_is_no_choice(choices):
+    """The parser has the choices in another order each time."""
+    box = f"╭─\n│ invalid choice 'c' for argument '--x'. Expected one of ({choices}). │"
+    assert plain_mistake(box) == "--x is 'c', but must be one of 'a', 'b'."

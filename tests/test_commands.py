@@ -105,13 +105,15 @@ def test_the_report_of_the_export_has_the_keys_that_others_read(reviews_run):
         assert variant["size_mb"] == path.stat().st_size / 1e6
         assert variant["latency_ms"].keys() == {"16", "24"}
         assert all(0 < latency < 1000 for latency in variant["latency_ms"].values())
-        assert 0 <= variant["accuracy"] <= 1
     assert report["variants"][0]["max_abs_difference"] < 1e-4
     assert report["chosen"] in ("float32", "int8")
     assert report["why"] in reviews_run.exported.err
     assert report["examples"] == 6
     metrics = reviews_run.read_json("metrics.json")
-    assert report["keras_accuracy"] == metrics["test"]["accuracy"]
+    assert report["metrics"] == metrics["metrics"] == ["accuracy", "macro_f1"]
+    for name in report["metrics"]:
+        assert report["keras"][name] == metrics["test"][name]
+        assert all(0 <= variant[name] <= 1 for variant in report["variants"])
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])

@@ -1,9 +1,12 @@
 """What is exported answers as the trained model does, in the form promised."""
 
+import dataclasses
 import errno
 import hashlib
 import json
 import pathlib
+import re
+import types
 
 import numpy as np
 import pytest
@@ -13,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 from safetensors.numpy import load_file
+from sklearn.metrics import f1_score
 from transformers import BertConfig
 
 from bert_cpu.errors import UserError
+from bert_cpu.example import Example
 from bert_cpu.export import export_tflite as export_module
 from bert_cpu.export.compare import choose, compare, measure_latency
 from bert_cpu.export.export_tflite import export_tflite
@@ -25,8 +30,12 @@ from bert_cpu.export.tflite import length_buckets
 from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.models.checkpoint import load_tokenizer
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.models.weights import collect_weights, encoder_names
+from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
-from bert_cpu.tasks import classify as tasks_classify
+from bert_cpu.task import Task
+from bert_cpu.tasks.classify import Answer, Classify
+from bert_cpu.text.windows import Reading
 
 BUCKETS = [16, 32, 40]
 
@@ -54,8 +63,8 @@ def sequences():
 def expected(weights, sequences):
     return np.stack(
         [
-            tiny_bundle.longhand_logits(weights, tiny_bundle.CONFIG, ids, types)
-            for ids, types in sequences
+            tiny_bundle.longhand_logits(weights, tiny_bundle.CONFIG, ids, kinds)
+            for ids, kinds in sequences
         ]
     )
 
@@ -67,15 +76,33 @@ def exported(tmp_path_factory, weights, sequences, expected):
     tiny_bundle.write_bundle(run_dir / "bundle", weights)
     (run_dir / "tflite").mkdir()
     (run_dir / "tflite" / "old").write_text("left by the last conversion")
-    labels = expected.argmax(1)
-    labels[0] = (labels[0] + 1) % 3
-    examples = [
-        (ids, types, label)
-        for (ids, types), label in zip(sequences, labels, strict=True)
-    ]
+    answered = answered_by(expected, sequences, truths(expected))
     lines = []
-    report = export_tflite(run_dir, iter(examples), expected, 1, lines.append)
+    report = export_tflite(
+        run_dir, Classify(), tiny_bundle.LABELS, iter(answered), 1, lines.append
+    )
     return run_dir, report, lines
+
+
+def truths(logits):
+    """The likeliest labels' ids, but for the first, which is another one."""
+    labels = logits.argmax(1)
+    labels[0] = (labels[0] + 1) % 3
+    return labels
+
+
+def answered_by(logits, sequences, labels):
+    """Sequences as a trained model answered them, which has these logits."""
+    names = tiny_bundle.LABELS
+    return [
+        Answered(
+            Example("a text", None, names[label], ""),
+            Reading([types.SimpleNamespace(ids=ids, type_ids=kinds)], False),
+            [{"logits": row}],
+            Answer("a text", names[row.argmax()], {}),
+        )
+        for row, (ids, kinds), label in zip(logits, sequences, labels, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +114,13 @@ def converted(exported):
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu", "silu"])
 def test_lean_graph_agrees_with_longhand(weights, activation, sequences):
     config = tiny_bundle.CONFIG | {"hidden_act": activation}
-    ids, types = sequences[4]
-    actual = LeanGraph(weights, config).signature(len(ids))(
+    ids, kinds = sequences[4]
+    actual = LeanGraph(weights, config, Classify()).signature(len(ids))(
         input_ids=np.int32([ids]),
-        token_type_ids=np.int32([types]),
+        token_type_ids=np.int32([kinds]),
         attention_mask=np.ones((1, len(ids)), np.int32),
     )
-    expected = tiny_bundle.longhand_logits(weights, config, ids, types)
+    expected = tiny_bundle.longhand_logits(weights, config, ids, kinds)
     np.testing.assert_allclose(actual["logits"][0], expected, atol=2e-5)
 
 
@@ -102,33 +129,69 @@ def test_lean_graph_agrees_with_longhand(weights, activation, sequences):
 def test_bundle_of_a_keras_model_answers_as_the_model_does(tmp_path, sequences):
     config = BertConfig(**tiny_bundle.CONFIG, initializer_range=0.2)
     encoder = build_encoder(config)
-    model = tasks_classify.build(encoder, num_labels=3)
+    model = Classify().build(encoder, ("a", "b", "c"), 0.0)
     tokenizer_dir = tiny_bundle.write_bundle(tmp_path / "tokenizer")
     save_bundle(
         tmp_path / "bundle",
         model,
-        tasks_classify.HEAD_NAMES,
+        Classify(),
         config,
         load_tokenizer(tokenizer_dir),
         BundleInfo("classify", ("a", "b", "c"), 40, False, {}),
     )
-    ids, types = (np.int32([each]) for each in sequences[4])
-    inputs = {
-        "input_ids": ids,
-        "token_type_ids": types,
-        "attention_mask": np.ones_like(ids),
-    }
+    inputs = inputs_of(sequences[4])
     graph = LeanGraph(
         load_file(tmp_path / "bundle" / "model.safetensors"),
         json.loads((tmp_path / "bundle" / "config.json").read_text()),
+        Classify(),
     )
-    actual = graph.signature(ids.shape[1])(**inputs)["logits"]
-    np.testing.assert_allclose(actual, model(inputs), atol=2e-5)
+    actual = graph.signature(inputs["input_ids"].shape[1])(**inputs)["logits"]
+    np.testing.assert_allclose(actual, model(inputs)["logits"], atol=2e-5)
+
+
+def inputs_of(sequence):
+    ids, kinds = (np.int32([each]) for each in sequence)
+    ones = np.ones_like(ids)
+    return {"input_ids": ids, "token_type_ids": kinds, "attention_mask": ones}
+
+
+class EveryToken(Task):
+    """A head on every token."""
+
+    reads_first_token = False
+    lean_products = {"scores": "classifier"}
+
+    def lean_outputs(self, graph, hidden, inputs):
+        return {"scores": graph.product("scores", hidden)[None]}
+
+
+def test_a_head_that_reads_every_token_gets_what_the_encoder_makes_of_each(sequences):
+    config = BertConfig(**tiny_bundle.CONFIG, initializer_range=0.2)
+    encoder = build_encoder(config)
+    names = encoder_names(config.num_hidden_layers)
+    weights = {
+        f"bert.{name}": value
+        for name, value in collect_weights(encoder, names).items()
+        # Such a head's checkpoint has no pooler.
+        if "pooler" not in name
+    }
+    random = np.random.default_rng(0)
+    matrix, bias = (random.normal(size=s).astype("float32") for s in ((3, 64), 3))
+    head = {"classifier.weight": matrix, "classifier.bias": bias}
+    inputs = inputs_of(sequences[4])
+    graph = LeanGraph(weights | head, config.to_dict(), EveryToken())
+    # Padding is seen by none of the tokens before it.
+    padded = {name: np.pad(each, [(0, 0), (0, 3)]) for name, each in inputs.items()}
+    length = inputs["input_ids"].shape[1]
+    actual = graph.signature(length + 3)(**padded)["scores"]
+    assert actual.shape == (1, length + 3, 3)
+    expected = encoder(inputs)["sequence"].numpy() @ matrix.T + bias
+    np.testing.assert_allclose(actual[:, :length], expected, atol=5e-5)
 
 
 def test_nothing_but_padding_makes_no_nan(weights):
     zeros = np.zeros((1, 16), np.int32)
-    actual = LeanGraph(weights, tiny_bundle.CONFIG).signature(16)(
+    actual = LeanGraph(weights, tiny_bundle.CONFIG, Classify()).signature(16)(
         input_ids=zeros, token_type_ids=zeros, attention_mask=zeros
     )
     assert np.isfinite(actual["logits"]).all()
@@ -141,7 +204,7 @@ def test_tflite_agrees_with_longhand_at_every_length(
     converted, variant, atol, sequences, expected
 ):
     model = BucketedInterpreter(converted[variant], BUCKETS, threads=1)
-    actual = np.stack([model.run_ids(ids, types) for ids, types in sequences])
+    actual = np.stack([model.run_ids(*each)["logits"] for each in sequences])
     np.testing.assert_allclose(actual, expected, atol=atol, rtol=0)
 
 
@@ -224,8 +287,11 @@ def test_report_counts_what_longhand_says(exported, sequences, expected):
     by_name = {variant["name"]: variant for variant in report["variants"]}
     assert set(by_name) == {"float32", "int8"}
     assert report["examples"] == len(sequences)
-    assert report["keras_accuracy"] == pytest.approx(8 / 9)
-    assert by_name["float32"]["accuracy"] == pytest.approx(8 / 9)
+    assert report["metrics"] == ["accuracy", "macro_f1"]
+    f1 = f1_score(truths(expected), expected.argmax(1), average="macro")
+    for found in (report["keras"], by_name["float32"]):
+        assert found["accuracy"] == pytest.approx(8 / 9)
+        assert found["macro_f1"] == pytest.approx(f1)
     assert by_name["float32"]["max_abs_difference"] < 1e-4
     assert 1e-4 < by_name["int8"]["max_abs_difference"] < 0.2
     for variant in report["variants"]:
@@ -251,8 +317,10 @@ def test_directory_describes_every_file_in_it(exported):
         "format": "bert_cpu.tflite",
         "version": 1,
         "task": "classify",
+        "options": {},
         "labels": tiny_bundle.LABELS,
         "max_length": 40,
+        "stride": 0,
         "buckets": BUCKETS,
         "text_pair": False,
         "preprocess": {"normalize": False, "stop_words": "none", "stem": "none"},
@@ -283,7 +351,8 @@ def test_int8_is_kept_only_if_right_and_fast(int8_accuracy, int8_ms, chosen, why
         [
             _variant("float32", 0.870, {"16": 1.0, "128": 4.0}),
             _variant("int8", int8_accuracy, {"16": int8_ms, "128": 4 * int8_ms}),
-        ]
+        ],
+        "accuracy",
     )
     assert name == chosen
     assert why in sentence
@@ -296,16 +365,45 @@ def test_latency_stays_within_its_time(converted):
     assert set(latency["a"]) == set(latency["b"]) == {"16", "32", "40"}
 
 
-def test_logits_of_another_split_are_refused(converted, sequences, expected):
+def test_outputs_of_another_number_of_windows_are_refused(
+    converted, sequences, expected
+):
     model = BucketedInterpreter(converted["float32"], BUCKETS, threads=1)
-    examples = [(ids, types, 0) for ids, types in sequences]
-    with pytest.raises(ValueError, match="9 examples, but 8 rows"):
-        compare({"float32": model}, examples, expected[:-1])
+    (each,) = answered_by(expected[:1], sequences[:1], [0])
+    wrong = dataclasses.replace(each, outputs=[*each.outputs, *each.outputs])
+    with pytest.raises(ValueError, match="longer"):
+        compare({"float32": model}, Classify(), tiny_bundle.LABELS, [wrong])
+
+
+def test_every_window_of_a_text_counts_in_the_difference(
+    converted, sequences, expected
+):
+    model = BucketedInterpreter(converted["float32"], BUCKETS, threads=1)
+    parts = answered_by(expected[:3], sequences[:3], [0, 0, 0])
+    whole = Answered(
+        parts[0].example,
+        Reading([window for each in parts for window in each.reading.windows], False),
+        [output for each in parts for output in each.outputs],
+        parts[0].answer,
+    )
+    whole.outputs[2]["logits"] = whole.outputs[2]["logits"] + [0, 7, 0]
+    _, compared = compare({"a": model}, Classify(), tiny_bundle.LABELS, [whole])
+    assert compared["a"].max_abs_difference == pytest.approx(7, abs=1e-3)
+
+
+def test_a_metric_of_another_task_is_called_by_its_name():
+    variants = [
+        {"name": name, "exact_match": score, "latency_ms": {"16": 1.0}}
+        for name, score in (("float32", 0.7), ("int8", 0.6))
+    ]
+    name, sentence = choose(variants, "exact_match")
+    assert name == "float32"
+    assert "loses 10.00 points of exact match" in sentence
 
 
 def test_run_without_a_bundle_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"make train NAME=mine"):
-        export_tflite(tmp_path / "mine", [], np.zeros((0, 3)))
+        export_tflite(tmp_path / "mine", Classify(), tiny_bundle.LABELS, [])
 
 
 def test_changed_bundle_is_refused(tmp_path):
@@ -313,7 +411,7 @@ def test_changed_bundle_is_refused(tmp_path):
     config = bundle / "config.json"
     config.write_text(config.read_text().replace("gelu", "relu"))
     with pytest.raises(UserError, match=r"config\.json' has sha256 .* changed since"):
-        export_tflite(tmp_path / "mine", [], np.zeros((0, 3)))
+        export_tflite(tmp_path / "mine", Classify(), tiny_bundle.LABELS, [])
 
 
 def test_cut_bundle_is_refused(tmp_path):
@@ -323,18 +421,27 @@ def test_cut_bundle_is_refused(tmp_path):
     with pytest.raises(
         UserError, match=r"safetensors' has .* bytes, but .* were written"
     ):
-        export_tflite(tmp_path / "mine", [], np.zeros((0, 3)))
+        export_tflite(tmp_path / "mine", Classify(), tiny_bundle.LABELS, [])
 
 
 def test_unknown_activation_is_refused(weights):
     with pytest.raises(UserError, match=r"hidden_act is 'elu'.*gelu, gelu_new"):
-        LeanGraph(weights, tiny_bundle.CONFIG | {"hidden_act": "elu"})
+        LeanGraph(weights, tiny_bundle.CONFIG | {"hidden_act": "elu"}, Classify())
 
 
-def test_missing_weight_is_named(weights):
-    incomplete = {name: weights[name] for name in weights if "pooler" not in name}
-    with pytest.raises(UserError, match=r"no weight 'bert\.pooler\.dense\.weight'"):
-        LeanGraph(incomplete, tiny_bundle.CONFIG)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bert.encoder.layer.1.output.dense.weight",
+        "bert.pooler.dense.weight",
+        "classifier.bias",
+    ],
+)
+def test_missing_weight_is_named(weights, name):
+    incomplete = {each: weights[each] for each in weights if each != name}
+    with pytest.raises(UserError, match=re.escape(f"no weight '{name}'")) as caught:
+        LeanGraph(incomplete, tiny_bundle.CONFIG, Classify()).signature(16)
+    assert "\n" not in str(caught.value)
 
 
 def test_empty_test_split_is_refused_and_leaves_the_run_as_it_was(
@@ -346,7 +453,7 @@ def test_empty_test_split_is_refused_and_leaves_the_run_as_it_was(
     old.parent.mkdir()
     old.write_text("the last conversion")
     with pytest.raises(UserError, match="test split is empty"):
-        export_tflite(tmp_path / "mine", [], np.zeros((0, 3)))
+        export_tflite(tmp_path / "mine", Classify(), tiny_bundle.LABELS, [])
     assert old.read_text() == "the last conversion"
     names = {path.name for path in (tmp_path / "mine").iterdir()}
     assert names == {"bundle", "tflite"}
@@ -360,7 +467,7 @@ def test_full_disk_is_said_and_leaves_the_run_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(export_module, "convert", fail)
     with pytest.raises(UserError, match="disk is full"):
-        export_tflite(tmp_path / "mine", [], np.zeros((0, 3)))
+        export_tflite(tmp_path / "mine", Classify(), tiny_bundle.LABELS, [])
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {"bundle"}
 
 

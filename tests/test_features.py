@@ -1,12 +1,16 @@
 """Texts become the ids that the original's tokenizer gives, and no others."""
 
+import math
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tiny_records import examples_of, tokenizer
+from tiny_records import ReadAll, examples_of, tokenizer
 
 from bert_cpu.data.features import Featurizer
+from bert_cpu.tasks.classify import Classify
 from bert_cpu.text.preprocess import Preprocess
+from bert_cpu.text.windows import tokenizer_sha256
 
 # Anything that UTF-8 can hold, and text in which most words are known.
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60) | st.text(
@@ -15,9 +19,20 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=60) | st.text(
 LENGTHS = st.integers(3, 24)
 
 
-def features_of(rows, max_length=16, **settings):
-    featurizer = Featurizer(tokenizer(), max_length, **settings)
+LABELS = {"other": 0, "x": 1}
+
+
+def features_of(rows, max_length=16, task=None, **settings):
+    featurizer = Featurizer(
+        task or Classify(), LABELS, tokenizer(), max_length, **settings
+    )
     return list(featurizer(examples_of(rows)))
+
+
+def only_window(features):
+    (window,) = features.windows
+    assert window.targets == {"label": 1}
+    return window
 
 
 @given(TEXTS, LENGTHS)
@@ -28,8 +43,14 @@ def features_of(rows, max_length=16, **settings):
 def test_one_text_has_the_ids_of_transformers(text, max_length):
     (actual,) = features_of([(text, "x")], max_length)
     expected = tokenizer()(text, truncation=True, max_length=max_length)
-    assert actual.input_ids == expected["input_ids"]
-    assert actual.token_type_ids == expected["token_type_ids"]
+    if actual.is_empty:
+        # There is nothing to learn from it.
+        assert actual.windows == []
+        assert len(expected["input_ids"]) == 2
+    else:
+        window = only_window(actual)
+        assert window.input_ids == expected["input_ids"]
+        assert window.token_type_ids == expected["token_type_ids"]
 
 
 @given(TEXTS, TEXTS, st.integers(5, 24))
@@ -42,8 +63,16 @@ def test_a_pair_has_the_ids_of_transformers(text, second, max_length):
     expected = tokenizer()(
         [text], [second], truncation="longest_first", max_length=max_length
     )
-    assert actual.input_ids == expected["input_ids"][0]
-    assert actual.token_type_ids == expected["token_type_ids"][0]
+    if actual.is_empty:
+        assert actual.windows == []
+        assert [tokenizer()(each)["input_ids"][1:-1] for each in (text, second)] == [
+            [],
+            [],
+        ]
+    else:
+        window = only_window(actual)
+        assert window.input_ids == expected["input_ids"][0]
+        assert window.token_type_ids == expected["token_type_ids"][0]
 
 
 @given(TEXTS, st.none() | TEXTS, st.integers(5, 24))
@@ -54,15 +83,20 @@ def test_a_text_is_called_cut_exactly_if_tokens_are_missing(text, second, max_le
     second_texts = None if second is None else [second]
     whole = len(tokenizer()([text], second_texts)["input_ids"][0])
     assert actual.is_cut == (whole > max_length)
-    assert len(actual.input_ids) == min(whole, max_length)
+    for window in actual.windows:
+        assert len(window.input_ids) == min(whole, max_length)
 
 
 @given(TEXTS, LENGTHS)
 def test_what_is_left_of_a_cut_text_is_its_beginning(text, max_length):
     (actual,) = features_of([(text, "x")], max_length)
     whole = tokenizer()(text, return_offsets_mapping=True)
-    num_kept = len(actual.input_ids) - 1
-    assert actual.input_ids == [
+    if actual.is_empty:
+        assert len(whole["input_ids"]) == 2
+        return
+    kept_ids = only_window(actual).input_ids
+    num_kept = len(kept_ids) - 1
+    assert kept_ids == [
         *whole["input_ids"][:num_kept],
         tokenizer().sep_token_id,
     ]
@@ -94,7 +128,7 @@ def test_order_and_number_survive_many_batches():
     rows = [(str(number), "x") for number in range(2005)]
     actual = features_of(rows)
     assert [f.example.text for f in actual] == [text for text, _ in rows]
-    assert actual[1999].input_ids == tokenizer()("1999")["input_ids"]
+    assert only_window(actual[1999]).input_ids == tokenizer()("1999")["input_ids"]
 
 
 def test_no_texts_give_no_features():
@@ -104,7 +138,7 @@ def test_no_texts_give_no_features():
 def test_both_texts_are_preprocessed():
     preprocess = Preprocess(normalize=True)
     (actual,) = features_of([("ａ", "ｂ", "x")], preprocess=preprocess)
-    assert actual.input_ids == tokenizer()("a", "b")["input_ids"]
+    assert only_window(actual).input_ids == tokenizer()("a", "b")["input_ids"]
     # The example itself keeps what was written, for reports.
     assert actual.example.text == "ａ"
 
@@ -116,7 +150,31 @@ def test_the_tokenizer_that_was_given_stays_as_it_is():
 
 
 def test_the_digest_tells_tokenizers_apart():
-    plain = Featurizer(tokenizer(), 16).tokenizer_sha256
-    assert plain == Featurizer(tokenizer(), 16).tokenizer_sha256
-    cased = tokenizer(do_lower_case=False)
-    assert plain != Featurizer(cased, 16).tokenizer_sha256
+    plain = tokenizer_sha256(tokenizer().backend_tokenizer)
+    again = tokenizer(do_lower_case=True).backend_tokenizer
+    assert plain == tokenizer_sha256(again)
+    cased = tokenizer(do_lower_case=False).backend_tokenizer
+    assert plain != tokenizer_sha256(cased)
+    # Padding and cutting are the caller's, and no part of what it is.
+    again.enable_padding(length=9)
+    again.enable_truncation(7)
+    assert plain == tokenizer_sha256(again)
+
+
+@given(st.integers(1, 40), st.integers(0, 4))
+def test_each_window_of_a_long_text_has_targets_of_its_own(num_words, stride):
+    rows = [("a " * num_words, "x")]
+    (actual,) = features_of(rows, 8, ReadAll(), stride=stride)
+    # Six words fit, and each further window brings `6 - stride` new ones.
+    expected = 1 + max(0, math.ceil((num_words - 6) / (6 - stride)))
+    assert [window.targets["number"] for window in actual.windows] == list(
+        range(expected)
+    )
+    assert not actual.is_cut
+
+
+def test_an_example_that_a_task_gives_up_has_no_windows_and_counts_as_cut():
+    lost, kept, empty = features_of([("a ?", "x"), ("a", "x"), ("", "x")], 8, ReadAll())
+    assert (lost.windows, lost.is_cut, lost.is_empty) == ([], True, False)
+    assert (len(kept.windows), kept.is_cut, kept.is_empty) == (1, False, False)
+    assert (empty.windows, empty.is_cut, empty.is_empty) == ([], False, True)

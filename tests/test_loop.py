@@ -1,6 +1,7 @@
 """The loop: what it does in which step, when it stops, and what it keeps."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import signal
@@ -14,16 +15,17 @@ import tensorflow as tf
 import tiny_run
 
 from bert_cpu.data.pipeline import training_batches
-from bert_cpu.data.prepare import prepare_records
-from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import Interrupted, UserError
-from bert_cpu.models.checkpoint import load_tokenizer
+from bert_cpu.training import loop
 from bert_cpu.training.checkpoint import Checkpoints, Progress
+from bert_cpu.training.class_weights import class_weights
 from bert_cpu.training.history import History, read_history
-from bert_cpu.training.loop import Trainee, class_weights, num_batches, train
+from bert_cpu.training.loop import Trainee, train
+from bert_cpu.training.schedule import WarmupLinearDecay
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.stop import listening
 from bert_cpu.training.strategy import Cluster
+from bert_cpu.training.train import num_batches
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +36,7 @@ def directory(tmp_path_factory):
 @pytest.fixture(scope="module")
 def manifest(directory):
     settings = tiny_run.tiny_settings(directory)
-    tokenizer = load_tokenizer(directory / "encoder")
-    return prepare_records(
-        open_source(settings), settings, tokenizer, directory / "records"
-    )
+    return tiny_run.prepare(settings, directory / "records")
 
 
 class At(Screen):
@@ -49,7 +48,7 @@ class At(Screen):
 
     @contextlib.contextmanager
     def training(self, done, total):
-        def show(step, epoch, loss, speed):
+        def show(step, epoch, loss, speed, total):
             if step == self.step:
                 self.action()
 
@@ -110,9 +109,10 @@ class Run:
         self.accuracies = list(accuracies)
         self.judged = []  # The weights that were judged, epoch by epoch.
         self.validation_loss = 0.7
+        # It rules no optimizer: these runs have one rate, set by hand.
+        self.schedule = WarmupLinearDecay(settings.learning_rate, 36, 0.0)
 
-    def evaluate(self, split):
-        assert split == "validation"
+    def evaluate(self):
         self.judged.append(bag_of_words.weights_of(self.model))
         accuracy = self.accuracies.pop(0) if self.accuracies else 0.5
         return {"loss": self.validation_loss, "accuracy": accuracy, "macro_f1": 0.25}
@@ -122,13 +122,24 @@ class Run:
             progress = Progress()
             self.checkpoints.save(progress)
         history = History(self.run_dir, progress.step)
-        trainee = Trainee(self.model, self.optimizer, self.train_step, self.evaluate)
+        manifest, settings = self.manifest, self.settings
+        trainee = Trainee(
+            self.model,
+            self.optimizer,
+            self.train_step,
+            lambda epoch, skip: training_batches(
+                manifest, settings.batch_size, settings.seed, epoch, skip
+            ),
+            lambda epoch: num_batches(manifest, settings),
+            self.schedule,
+            self.evaluate,
+            ("accuracy", "macro_f1"),
+        )
         try:
             with listening() as stop:
                 return train(
                     trainee,
-                    self.manifest,
-                    self.settings,
+                    settings,
                     Cluster(),
                     progress,
                     self.checkpoints,
@@ -210,7 +221,7 @@ def test_early_stopping_waits_as_long_as_it_was_told(tmp_path, manifest):
     run = Run(tmp_path, manifest, [0.5, 0.7, 0.6, 0.7, 0.9], epochs=5, early_stopping=2)
     progress = run.train()
     # As good as the best is not better than it.
-    assert (progress.epoch, progress.best_epoch, progress.best_accuracy) == (4, 2, 0.7)
+    assert (progress.epoch, progress.best_epoch, progress.best_score) == (4, 2, 0.7)
 
 
 def test_a_better_epoch_starts_the_waiting_anew(tmp_path, manifest):
@@ -403,6 +414,7 @@ def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(
         variable.assign(np.full(variable.shape, 3, variable.dtype))
     progress = run.train(run.checkpoints.restore())
     progress.seconds = expected.seconds
+    progress.other_seconds = expected.other_seconds
     assert progress == expected
     assert run.history() == history
     for found, value in zip(run.saved("step-*"), state, strict=True):
@@ -425,15 +437,69 @@ def test_a_state_is_saved_every_so_many_minutes(tmp_path, manifest):
     assert steps == [*range(19), 18]
 
 
+def test_epochs_are_judged_by_the_first_metric_alone(tmp_path, manifest):
+    # -1 is the lowest that a correlation can be, and still better than nothing.
+    progress = Run(tmp_path, manifest, [-1.0, -1.0], batch_size=70).train()
+    assert (progress.best_epoch, progress.best_score) == (1, -1.0)
+
+
+class Clock:
+    """Stands in for `time`: each look at it takes half a second."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 0.5
+        return self.now
+
+    def monotonic(self):
+        return self.now
+
+
+def test_a_run_stops_when_its_minutes_are_over(tmp_path, manifest, monkeypatch):
+    monkeypatch.setattr(loop, "time", Clock())
+    # 25 looks at the clock: 18 steps and a validation, then 6 more.
+    run = Run(tmp_path, manifest, [0.5, 0.75], epochs=9, minutes=12.5 / 60)
+    progress = run.train()
+    assert (progress.step, progress.epoch) == (24, 2)
+    # What was done of the last epoch was judged and kept.
+    assert (progress.best_epoch, progress.best_score) == (2, 0.75)
+    assert (progress.seconds, progress.other_seconds) == (12.0, 1.0)
+    saved = run.checkpoints.restore()
+    assert (saved.step, saved.epoch, saved.epoch_step) == (24, 2, 0)
+
+
+def test_a_run_that_used_up_its_minutes_trains_no_further(
+    tmp_path, manifest, monkeypatch
+):
+    monkeypatch.setattr(loop, "time", Clock())
+    Run(tmp_path, manifest, minutes=4 / 60).train()
+    again = Run(tmp_path, manifest, minutes=4 / 60)
+    assert again.train(again.checkpoints.restore()).step == 8
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_the_rate_has_fallen_to_zero_when_the_minutes_are_over(
+    tmp_path, manifest, monkeypatch, accumulate
+):
+    monkeypatch.setattr(loop, "time", Clock())
+    changes = {"epochs": 900, "minutes": 50 / 60, "accumulate": accumulate}
+    run = Run(tmp_path, manifest, **changes)
+    run.schedule = WarmupLinearDecay(1.0, 900 * 18, 0.0)
+    progress = run.train()
+    # 100 looks at the clock, of which five are for validations before the end. An
+    # update that was begun is finished.
+    assert 95 <= progress.step < 95 + accumulate
+    num_updates = int(run.optimizer.iterations)
+    assert float(run.schedule(num_updates)) < 0.15
+    assert float(run.schedule(num_updates // 2)) == pytest.approx(0.5, abs=0.1)
+
+
 def test_balanced_classes_weigh_the_same_together(tmp_path):
     settings = tiny_run.tiny_settings(tmp_path)
     tiny_run.write_reviews(tmp_path / "train.csv", 70, num_negative=14)
-    manifest = prepare_records(
-        open_source(settings),
-        settings,
-        load_tokenizer(tmp_path / "encoder"),
-        tmp_path / "records",
-    )
+    manifest = tiny_run.prepare(settings, tmp_path / "records")
     assert class_weights(manifest, "none") is None
     weights = class_weights(manifest, "balanced")
     # 70 / (2 labels * 14) and 70 / (2 * 56).
@@ -445,3 +511,10 @@ def test_balanced_classes_weigh_the_same_together(tmp_path):
         ):
             total[int(label)] += float(weight)
     assert total == {0: 35.0, 1: 35.0}
+
+
+def test_weights_of_classes_are_refused_where_an_example_has_not_one(manifest):
+    others = dataclasses.replace(manifest, task="embed", targets={})
+    assert class_weights(others, "none") is None
+    with pytest.raises(UserError, match=r"--class-weights .*--task embed has not one"):
+        class_weights(others, "balanced")

@@ -1,16 +1,18 @@
 """Batches: each example once, in a fixed order, padded little, split fairly."""
 
 import collections
+import functools
 import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tiny_records import prepare, rows_of_lengths, source_of, tokenizer
 
 from bert_cpu.data.pipeline import (
     evaluation_batches,
     shard_paths,
-    split_texts,
+    stored_examples,
     training_batches,
 )
 from bert_cpu.text.preprocess import Preprocess
@@ -262,11 +264,14 @@ def test_evaluation_numbers_examples_as_they_stand_in_the_records(manifest, rows
     indices = np.concatenate([batch["index"] for batch in batches])
     assert sorted(indices) == list(range(150))
     # By its number, each example finds its text.
-    texts = list(split_texts(manifest, "test"))
+    stored = list(stored_examples(manifest, "test"))
     found = [sequences(batches)[i] for i in np.argsort(indices)]
-    labels = dict(rows[:150])
-    assert sorted(texts) == sorted((text, None) for text in labels)
-    assert found == expected_sequences([(text, labels[text]) for text, _ in texts])
+    assert [(each.first, each.num_windows) for each in stored] == [
+        (number, 1) for number in range(150)
+    ]
+    examples = [each.example for each in stored]
+    assert sorted((each.text, each.label) for each in examples) == sorted(rows[:150])
+    assert found == expected_sequences([(each.text, each.label) for each in examples])
 
 
 def test_pairs_reach_the_batch_with_their_second_segment(tmp_path):
@@ -279,11 +284,13 @@ def test_pairs_reach_the_batch_with_their_second_segment(tmp_path):
             text_pair="second",
         )
         batches = list(evaluation_batches(manifest, "test", 4).as_numpy_iterator())
-        texts = list(split_texts(manifest, "test"))
+        stored = list(stored_examples(manifest, "test"))
         order = np.argsort(np.concatenate([batch["index"] for batch in batches]))
+        texts = [(each.example.text, each.example.text_pair) for each in stored]
+        assert sorted(texts) == sorted(row[:2] for row in rows)
         for (first, second), number in zip(texts, order, strict=True):
             ids, types, _ = sequences(batches)[number]
-            expected = tokenizer()([first], [second or ""])
+            expected = tokenizer()([first], [second])
             assert list(ids) == expected["input_ids"][0]
             assert list(types) == expected["token_type_ids"][0]
 
@@ -297,3 +304,40 @@ def test_shards_are_numbered_in_the_order_of_their_names(manifests):
 def test_preprocessing_is_kept_with_the_records(tmp_path, rows):
     manifest = prepare(tmp_path / "records", rows[:20], normalize=True)
     assert Preprocess.from_dict(manifest.preprocess) == Preprocess(normalize=True)
+
+
+def shaken(batch, seed):
+    """Puts a random number in place of each label."""
+    shape = tf.shape(batch["label"])
+    labels = tf.random.stateless_uniform(shape, seed, maxval=2**30, dtype=tf.int32)
+    return batch | {"label": labels}
+
+
+shaken_batches = functools.partial(batches_of, draw=shaken)
+
+
+def labels_of(batches):
+    return [tuple(batch["label"].tolist()) for batch in batches]
+
+
+def test_what_is_drawn_differs_by_batch_epoch_and_seed_and_by_nothing_else(manifest):
+    first = shaken_batches(manifest)
+    assert same(first, shaken_batches(manifest))
+    drawn = labels_of(first)
+    drawn += labels_of(shaken_batches(manifest, epoch=1))
+    drawn += labels_of(shaken_batches(manifest, seed=1))
+    # As a set, it would lose what was drawn twice.
+    assert len(set(drawn)) == len(drawn) == 3 * 81
+    # A batch is drawn as it would have been if those before it had been done.
+    assert same(first[70:], shaken_batches(manifest, skip=70))
+
+
+def test_all_workers_draw_the_same(manifest):
+    whole = shaken_batches(manifest)
+    first, second = (
+        shaken_batches(manifest, worker=worker, num_workers=2) for worker in (0, 1)
+    )
+    for all_rows, one, other in zip(whole, first, second, strict=True):
+        count = len(all_rows["label"])
+        dealt = np.stack([one["label"], other["label"]], axis=1).reshape(-1)
+        assert np.array_equal(dealt[:count], all_rows["label"])

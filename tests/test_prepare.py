@@ -13,13 +13,14 @@ import tiny_command
 import tiny_records
 from tiny_records import prepare, rows_of_lengths, source_of, tokenizer
 
-from bert_cpu.data.example import Example
 from bert_cpu.data.manifest import load_manifest
-from bert_cpu.data.pipeline import shard_paths, split_texts
+from bert_cpu.data.pipeline import shard_paths, stored_examples
 from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.source import Source
 from bert_cpu.errors import UserError
+from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.tasks.classify import Classify
 
 FORMATS = ("tfrecord", "hdf5")
 ROWS = [("a good film", "pos"), ("bad", "neg"), ("love, love!", "pos")]
@@ -54,10 +55,12 @@ def test_counts_are_those_of_the_texts(tmp_path, record_format):
     assert split.empty_texts == 2
     assert split.length_histogram == {3: 1, 4: 2, 6: 2}
     assert split.label_counts == {"x": 2, "y": 3}
-    assert sum(split.shard_examples.values()) == 5
+    assert split.windows == sum(split.shard_windows.values()) == 5
     assert manifest.splits["validation"].label_counts == {"x": 1, "y": 0}
     assert manifest.splits["test"].empty_texts == 1
-    assert list(split_texts(manifest, "test")) == [("c", None)]
+    assert [each.example for each in stored_examples(manifest, "test")] == [
+        Example("c", None, "y", "")
+    ]
     assert manifest.labels == ("x", "y")
     files = {path.name for path in (tmp_path / "records").iterdir()}
     names = {name for part in manifest.splits.values() for name in part.shards}
@@ -65,11 +68,37 @@ def test_counts_are_those_of_the_texts(tmp_path, record_format):
     assert load_manifest(tmp_path / "records") == manifest
 
 
+@pytest.mark.parametrize("record_format", FORMATS)
+def test_a_long_text_is_one_example_and_several_windows(tmp_path, record_format):
+    # Of 8 tokens, 6 are the text's and 2 are shared: 4 new ones a window.
+    texts = ["a " * 6, "a " * 7, "a " * 15, "a " * 3 + "?", ""]
+    manifest = prepare(
+        tmp_path / "records",
+        [(text, "no label") for text in texts],
+        task=tiny_records.ReadAll(),
+        record_format=record_format,
+        max_length=8,
+        stride=2,
+    )
+    split = manifest.splits["train"]
+    assert (split.examples, split.windows) == (3, 1 + 2 + 4)
+    assert sum(split.shard_windows.values()) == 7
+    assert split.length_histogram == {5: 2, 8: 5}
+    assert split.tokens == 2 * 5 + 5 * 8
+    # The text that the task gives up counts as cut.
+    assert (split.cut_texts, split.empty_texts) == (1, 1)
+    assert manifest.labels == ()
+    assert split.label_counts == {}
+    assert (manifest.task, manifest.stride) == ("read_all", 2)
+    assert manifest.targets == dict(tiny_records.ReadAll.targets)
+    assert load_manifest(tmp_path / "records") == manifest
+
+
 @pytest.mark.parametrize("size, shards", [(3, 1), (2, 2), (1, 3), (100, 1)])
 def test_shards_are_as_many_as_their_size_says(tmp_path, size, shards):
     manifest = prepare(tmp_path / "records", ROWS, shard_size=size)
     assert len(shard_paths(manifest, "train")) == shards
-    assert sum(manifest.splits["train"].shard_examples.values()) == 3
+    assert sum(manifest.splits["train"].shard_windows.values()) == 3
 
 
 @pytest.mark.parametrize(
@@ -227,6 +256,7 @@ def test_progress_counts_to_the_splits_size(tmp_path):
         PrepareSettings(),
         tokenizer(),
         tmp_path / "records",
+        Classify(),
         progress=lambda *now: told.append(now),
     )
     assert told == [

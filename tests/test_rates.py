@@ -6,14 +6,14 @@ import tiny_bundle
 from transformers import BertConfig
 
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.tasks import classify
+from bert_cpu.tasks.classify import Classify
 from bert_cpu.training.rates import freeze, rate_multipliers
 
 
 @pytest.fixture(scope="module")
 def build():
     config = BertConfig(**tiny_bundle.CONFIG | {"num_hidden_layers": 3})
-    return lambda: classify.build(build_encoder(config), num_labels=2)
+    return lambda: Classify().build(build_encoder(config), ("neg", "pos"), 0.0)
 
 
 def layer_of(variable):

@@ -14,9 +14,11 @@ import pytest
 from fake_run import (
     CHINESE,
     HOSTILE,
+    MEASURED,
     REVIEWS,
     TOPICS,
     make_run,
+    make_run_without_labels,
     numbers_in,
     read_json,
     read_json_lines,
@@ -28,6 +30,7 @@ from bert_cpu.report.confusion import worst_labels
 from bert_cpu.report.curves import smooth
 from bert_cpu.report.next_steps import next_steps
 from bert_cpu.report.one_line import one_line
+from bert_cpu.report.spoken import metric_names, spoken, spoken_chinese
 from bert_cpu.report.write_report import write_report
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -141,6 +144,41 @@ def test_every_number_of_the_run_is_in_the_page_unrounded(finished):
     tflite = read_json(run_dir / "tflite/report.json")
     expected = set(numbers_in(metrics)) | set(numbers_in(tflite))
     assert expected - set(page.values) == set()
+
+
+def test_a_task_without_labels_shows_what_it_measures(tmp_path):
+    run_dir = make_run_without_labels(tmp_path / "mine")
+    _, page, svgs = read_page(run_dir)
+    metrics = read_json(run_dir / "metrics.json")
+    del metrics["data"]["length_histogram"]
+    numbers = numbers_in(metrics) + numbers_in(
+        read_json(run_dir / "tflite/report.json")
+    )
+    assert set(numbers) - set(page.values) == set()
+    assert MEASURED["exact_match"] in page.values
+    for words in ("Test exact match 完全匹配", "Test F1", "for the task answer"):
+        assert words in page.words
+    # Nothing was labelled, so nothing was confused.
+    for words in ("accuracy", "macro-F1", "It labelled", "Confusion matrix"):
+        assert words not in page.words
+    assert len(svgs) == 4
+    epochs = [
+        line
+        for line in read_json_lines(run_dir / "history.jsonl")
+        if line["kind"] == "epoch"
+    ]
+    for name in ("exact_match", "f1"):
+        points = points_of(svgs, f"validation-{name}")[:, 1]
+        values = [line[f"validation_{name}"] for line in epochs]
+        assert np.corrcoef(points, values)[0, 1] == pytest.approx(-1, abs=1e-6)
+
+
+def test_metrics_are_called_as_people_call_them_and_others_by_their_keys():
+    assert (spoken("macro_f1"), spoken_chinese("macro_f1")) == ("macro-F1", "宏平均")
+    assert (spoken("new_thing"), spoken_chinese("new_thing")) == ("new thing", "")
+    # Runs of before there was another task don't say which they have.
+    assert metric_names({}) == ["accuracy", "macro_f1"]
+    assert metric_names({"metrics": ["spearman"]}) == ["spearman"]
 
 
 def test_curves_are_the_history(finished):

@@ -6,9 +6,11 @@ import re
 import numpy as np
 from fake_run import (
     CHINESE,
+    MEASURED,
     REVIEWS,
     TOPICS,
     make_run,
+    make_run_without_labels,
     numbers_in,
     read_json,
     read_json_lines,
@@ -90,3 +92,16 @@ def test_any_split_that_was_evaluated_is_shown(tmp_path):
     shown = console_text(lambda console: print_result(metrics, [], [], console))
     assert "Confusion matrix of the validation split" in shown
     assert re.search(rf"validation +{scores['accuracy']:.4f}", shown)
+
+
+def test_the_terminal_shows_the_measures_of_the_task(tmp_path):
+    run_dir = make_run_without_labels(tmp_path / "mine")
+    metrics = read_json(run_dir / "metrics.json")
+    shown = console_text(lambda console: print_result(metrics, [], [], console))
+    assert re.search(r"split +exact match +F1 +loss +texts", shown)
+    assert re.search(rf"test +{MEASURED['exact_match']} +{MEASURED['f1']} ", shown)
+    assert "onfus" not in shown
+    report = read_json(run_dir / "tflite/report.json")
+    shown = console_text(lambda console: print_tflite(report, console))
+    assert "(Keras: exact match 0.7126)" in shown
+    assert re.search(r"int8 \(chosen\) +23\.6 +0\.7124 ", shown)

@@ -11,10 +11,7 @@ import numpy as np
 import pytest
 import tiny_run
 
-from bert_cpu.data.prepare import prepare_records
-from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
-from bert_cpu.models.checkpoint import load_tokenizer
 from bert_cpu.training.history import read_history
 from bert_cpu.training.screen import Screen
 
@@ -158,7 +155,7 @@ class StopAt(Screen):
 
     @contextlib.contextmanager
     def training(self, done, total):
-        def show(step, epoch, loss, speed):
+        def show(step, epoch, loss, speed, total):
             if step == self.step:
                 raise KeyboardInterrupt
 
@@ -168,21 +165,16 @@ class StopAt(Screen):
 def test_records_that_were_prepared_anew_end_a_run(directory):
     path = directory / "prepared"
     settings = tiny_run.tiny_settings(path)
-    tokenizer = load_tokenizer(path / "encoder")
-
-    def prepare(settings):
-        prepare_records(open_source(settings), settings, tokenizer, path / "records")
-
-    prepare(settings)
+    tiny_run.prepare(settings, path / "records")
     trained = dataclasses.replace(settings, data=str(path / "records"), name="own")
     with pytest.raises(KeyboardInterrupt):
         tiny_run.run(trained, StopAt(2))
     again = dataclasses.replace(trained, resume=True)
     tiny_run.write_reviews(path / "train.csv", 71)
-    prepare(settings)
+    tiny_run.prepare(settings, path / "records")
     with pytest.raises(UserError, match=r"records differ from those.*--overwrite"):
         tiny_run.run(again)
     tiny_run.write_reviews(path / "train.csv", 70)
-    prepare(settings)
+    tiny_run.prepare(settings, path / "records")
     with pytest.raises(KeyboardInterrupt):
         tiny_run.run(again, StopAt(2))

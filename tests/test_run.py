@@ -14,12 +14,14 @@ from bert_cpu.data.manifest import load_manifest
 from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import load_tokenizer, read_config
+from bert_cpu.tasks.classify import Classify
 
 NUMBER, TEXT, INTEGER = (int, float), str, int
 # What others read: key -> type, or what a dict holds.
 CONTRACT = {
     "name": TEXT,
     "task": TEXT,
+    "metrics": list,
     "seed": INTEGER,
     "labels": list,
     "encoder": TEXT,
@@ -79,13 +81,16 @@ def longhand(run_dir, split):
     bundle = run_dir / "bundle"
     weights = load_file(bundle / "model.safetensors")
     config = read_config(bundle / "config.json").to_dict()
-    examples = list(open_source(settings).splits[split]())
-    featurize = Featurizer(load_tokenizer(bundle), settings.max_length)
+    examples = list(open_source(settings, Classify()).splits[split]())
+    featurize = Featurizer(
+        Classify(), {"neg": 0, "pos": 1}, load_tokenizer(bundle), settings.max_length
+    )
     logits = [
         tiny_bundle.longhand_logits(
-            weights, config, features.input_ids, features.token_type_ids
+            weights, config, window.input_ids, window.token_type_ids
         )
         for features in featurize(examples)
+        for window in features.windows
     ]
     labels = np.array([["neg", "pos"].index(example.label) for example in examples])
     return examples, labels, np.stack(logits)
@@ -129,6 +134,7 @@ def test_metrics_have_every_key_that_others_read(plain_run):
     found = json.loads((run_dir / "metrics.json").read_text())
     assert_has(found, CONTRACT)
     assert found["labels"] == ["neg", "pos"]
+    assert found["metrics"] == ["accuracy", "macro_f1"]
     assert (found["name"], found["task"], found["seed"]) == ("tiny", "classify", 0)
     assert (found["dtype"], found["threads"], found["workers"]) == ("float32", 1, 1)
     returned["data"]["length_histogram"] = {

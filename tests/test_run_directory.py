@@ -26,7 +26,7 @@ def write_checkpoint(settings):
 def test_a_new_run_keeps_every_setting(settings):
     assert start_run(settings) == settings
     saved = json.loads((settings.run_dir / "config.json").read_text())
-    assert saved == dataclasses.asdict(settings)
+    assert saved == {"command": "train"} | dataclasses.asdict(settings)
     assert load_settings(settings.run_dir / "config.json") == settings
 
 

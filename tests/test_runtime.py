@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -15,9 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.classify import classify, softmax
-from bert_cpu.runtime.predict import answer_texts, open_model
+from bert_cpu.example import Example
+from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
+from bert_cpu.serving.answer import answer_texts, open_model
+from bert_cpu.task import Task
+from bert_cpu.tasks.catalog import restore_task
+from bert_cpu.tasks.classify import Classify, softmax
+from bert_cpu.text.windows import Reading
 
 TEXT = "A quiet, LOVELY film"
 # Written by hand from WORDS: the comma is unknown.
@@ -46,18 +53,25 @@ def copied(run_dir, tmp_path):
 @pytest.fixture
 def pair_model(copied):
     _edit(copied, text_pair=True)
-    return TFLiteModel.open(copied, threads=1)
+    return TFLiteModel.open(copied, restore_task, threads=1)
+
+
+def logits_of(model, text, text_pair=None):
+    """The outputs that an answer of one window comes from."""
+    (outputs,) = model.answer_example(Example(text, text_pair, None, "")).outputs
+    return outputs["logits"]
 
 
 def test_text_is_tokenized_and_run_as_longhand_does(run_dir, weights):
-    actual = TFLiteModel.open(run_dir / "tflite", threads=1).run(TEXT)
+    model = TFLiteModel.open(run_dir / "tflite", restore_task, threads=1)
+    actual = logits_of(model, TEXT)
     expected = _longhand(weights, IDS, [0] * 7)
     np.testing.assert_allclose(actual, expected, atol=1e-4)
     assert actual.dtype == np.float32
 
 
 def test_pair_has_its_own_segment(pair_model, weights):
-    actual = pair_model.run("too long", "lovely film")
+    actual = logits_of(pair_model, "too long", "lovely film")
     ids, types = [2, 11, 10, 3, 7, 8, 3], [0, 0, 0, 0, 1, 1, 1]
     np.testing.assert_allclose(actual, _longhand(weights, ids, types), atol=1e-4)
 
@@ -70,7 +84,7 @@ def test_pair_has_its_own_segment(pair_model, weights):
     ],
 )
 def test_longer_text_of_a_pair_is_cut_first(pair_model, weights, pair, ids, num_first):
-    actual = pair_model.run(*pair)
+    actual = logits_of(pair_model, *pair)
     expected = _longhand(weights, ids, [0] * num_first + [1] * (20 - num_first))
     np.testing.assert_allclose(actual, expected, atol=1e-4)
     assert pair_model.num_cut == 1
@@ -78,9 +92,9 @@ def test_longer_text_of_a_pair_is_cut_first(pair_model, weights, pair, ids, num_
 
 def test_long_texts_are_cut_and_counted(run_dir, weights):
     model = open_model(run_dir, threads=1)
-    exact = model.run("a " * 18)
+    exact = logits_of(model, "a " * 18)
     assert model.num_cut == 0
-    cut = model.run("a " * 18 + "film")
+    cut = logits_of(model, "a " * 18 + "film")
     assert model.num_cut == 1
     expected = _longhand(weights, [2] + [5] * 18 + [3], [0] * 20)
     np.testing.assert_allclose(exact, expected, atol=1e-4)
@@ -88,29 +102,31 @@ def test_long_texts_are_cut_and_counted(run_dir, weights):
 
 
 def test_every_bucket_answers_in_any_order(run_dir, weights):
-    model = open_model(run_dir, threads=2)
+    model = BucketedInterpreter(run_dir / "tflite" / "float32.tflite", [16, 20], 2)
     for length in (17, 2, 20, 16, 5):
         ids = [2] + [9] * (length - 2) + [3]
-        actual = model.run_ids(ids, [0] * length)
+        actual = model.run_ids(ids, [0] * length)["logits"]
         np.testing.assert_allclose(
             actual, _longhand(weights, ids, [0] * length), atol=1e-4
         )
 
 
 def test_too_many_ids_are_refused(run_dir):
+    model = BucketedInterpreter(run_dir / "tflite" / "float32.tflite", [16, 20], 1)
     with pytest.raises(ValueError, match=r"21 tokens, but the longest .* 20"):
-        open_model(run_dir, 1).run_ids([2] * 21, [0] * 21)
+        model.run_ids([2] * 21, [0] * 21)
 
 
 def test_preprocessing_of_the_bundle_is_applied(copied, weights):
     _edit(copied, preprocess={"normalize": True, "stop_words": "none", "stem": "none"})
-    actual = TFLiteModel.open(copied, threads=1).run("Ａ　ｑｕｉｅｔ\u200b ｆｉｌｍ")
+    model = TFLiteModel.open(copied, restore_task, threads=1)
+    actual = logits_of(model, "Ａ　ｑｕｉｅｔ\u200b ｆｉｌｍ")
     expected = _longhand(weights, [2, 5, 6, 8, 3], [0] * 5)
     np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 def test_answer_has_the_shares_of_longhand_and_is_json(run_dir, weights):
-    answer = classify(open_model(run_dir, 1), TEXT)
+    answer = open_model(run_dir, 1).answer(TEXT)
     exponentials = np.exp(_longhand(weights, IDS, [0] * 7))
     shares = exponentials / exponentials.sum()
     assert answer.text == TEXT
@@ -119,6 +135,51 @@ def test_answer_has_the_shares_of_longhand_and_is_json(run_dir, weights):
     assert answer.label == tiny_bundle.LABELS[int(shares.argmax())]
     line = json.dumps(dataclasses.asdict(answer))
     assert json.loads(line)["probabilities"] == answer.probabilities
+
+
+def test_an_answer_comes_with_its_tokens_and_outputs(run_dir):
+    model = open_model(run_dir, 1)
+    example = Example(TEXT, None, None, "")
+    answered = model.answer_example(example)
+    assert answered.example == example
+    assert [window.ids for window in answered.reading.windows] == [IDS]
+    assert answered.answer == model.answer(TEXT)
+    shares = softmax(answered.outputs[0]["logits"])
+    assert list(answered.answer.probabilities.values()) == shares.tolist()
+    empty = model.answer_example(Example(" ", None, None, ""))
+    assert (empty.reading.windows, empty.outputs) == ([], [])
+
+
+class FakeInterpreter:
+    """Its outputs tell what they are of, with a row for each token of padding."""
+
+    def run_ids(self, input_ids, token_type_ids):
+        rows = np.zeros((8, 2), np.float32)
+        rows[: len(input_ids), 0] = input_ids
+        rows[: len(input_ids), 1] = token_type_ids
+        return {"rows": rows, "sum": np.float32([np.sum(input_ids)])}
+
+
+class EveryToken(Task):
+    per_token = frozenset({"rows"})
+
+
+def window(ids, type_ids):
+    return types.SimpleNamespace(ids=ids, type_ids=type_ids)
+
+
+def test_every_window_is_run_and_what_has_a_row_a_token_loses_its_padding():
+    reading = Reading([window([2, 5, 3], [0, 0, 0]), window([2, 3], [0, 1])], False)
+    first, second = run_windows(FakeInterpreter(), EveryToken(), reading)
+    assert first["rows"].tolist() == [[2, 0], [5, 0], [3, 0]]
+    assert second["rows"].tolist() == [[2, 0], [3, 1]]
+    assert (first["sum"], second["sum"]) == ([10], [5])
+
+
+def test_a_text_that_is_read_by_itself_is_run_by_itself():
+    reading = Reading([window([2, 3], [0, 0])], False, window([2, 7, 3], [0, 0, 0]))
+    (outputs,) = run_windows(FakeInterpreter(), Task(), reading)
+    assert (outputs["sum"], outputs["pair_sum"]) == ([5], [12])
 
 
 def test_softmax_stays_finite_for_huge_logits():
@@ -158,20 +219,21 @@ def test_run_directory_and_tflite_directory_answer_alike(run_dir):
 def test_variant_can_be_chosen(run_dir):
     full, small = (open_model(run_dir, 1, name) for name in ("float32", "int8"))
     assert (full.variant, small.variant) == ("float32", "int8")
-    difference = np.abs(full.run(TEXT) - small.run(TEXT)).max()
+    difference = np.abs(logits_of(full, TEXT) - logits_of(small, TEXT)).max()
     assert 0 < difference < 0.2
 
 
 def test_one_variant_alone_is_enough(copied):
     (copied / "int8.tflite").unlink()
     (copied / "labels.txt").unlink()
-    assert TFLiteModel.open(copied, threads=1).run(TEXT).shape == (3,)
+    model = TFLiteModel.open(copied, restore_task, threads=1)
+    assert logits_of(model, TEXT).shape == (3,)
 
 
 def test_answering_imports_no_training_library(run_dir, project_dir):
     program = (
         "import sys\n"
-        "from bert_cpu.runtime.predict import answer_texts\n"
+        "from bert_cpu.serving.answer import answer_texts\n"
         f"(answer,) = answer_texts({str(run_dir)!r}, [('a film', None)])\n"
         "heavy = {'tensorflow', 'keras', 'transformers', 'jieba', 'sklearn', 'torch'}\n"
         "print(answer.label, sorted(heavy & set(sys.modules)))\n"
@@ -214,19 +276,19 @@ def test_pair_for_a_model_of_one_text_is_refused_with_its_position(run_dir):
 
 def test_one_text_for_a_model_of_pairs_is_refused(pair_model):
     with pytest.raises(UserError, match=r"reads a pair of texts .* got one text"):
-        pair_model.run(TEXT)
+        pair_model.answer(TEXT)
 
 
 def test_half_a_surrogate_pair_is_refused(run_dir):
     with pytest.raises(UserError, match="not Unicode"):
-        open_model(run_dir, 1).run("film \ud83d")
+        open_model(run_dir, 1).answer("film \ud83d")
 
 
 @pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])
 def test_missing_file_is_named(copied, name):
     (copied / name).unlink()
     with pytest.raises(UserError, match=rf"{name}' is missing.*make tflite"):
-        TFLiteModel.open(copied)
+        TFLiteModel.open(copied, restore_task)
 
 
 @pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])
@@ -235,7 +297,7 @@ def test_changed_file_is_named(copied, name):
     content[len(content) // 2] ^= 1
     (copied / name).write_bytes(content)
     with pytest.raises(UserError, match=rf"{name}' has sha256 .*make tflite"):
-        TFLiteModel.open(copied)
+        TFLiteModel.open(copied, restore_task)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +328,7 @@ def _write_model(directory, weights):
 
     bundle = tiny_bundle.write_bundle(directory.parent / "bundle", weights)
     directory.mkdir()
-    convert(bundle, directory, [16, 20])
+    convert(bundle, directory, [16, 20], Classify())
     shutil.copy(bundle / "tokenizer.json", directory)
     (directory / "labels.txt").write_text("neg\nneutral\npos\n")
     names = [path.name for path in directory.iterdir()]
@@ -274,8 +336,10 @@ def _write_model(directory, weights):
         "format": "bert_cpu.tflite",
         "version": 1,
         "task": "classify",
+        "options": {},
         "labels": tiny_bundle.LABELS,
         "max_length": 20,
+        "stride": 0,
         "buckets": [16, 20],
         "text_pair": False,
         "preprocess": {"normalize": False, "stop_words": "none", "stem": "none"},

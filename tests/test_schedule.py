@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bert_cpu.training.schedule import WarmupLinearDecay
 
@@ -39,3 +40,19 @@ def test_schedule_survives_being_saved_by_keras():
     saved = keras.optimizers.schedules.serialize(schedule)
     again = keras.optimizers.schedules.deserialize(saved)
     assert [float(again(step)) for step in range(7)] == rates(0.01, 7, 0.3)
+
+
+def test_a_schedule_that_expects_another_number_of_updates_is_as_if_made_for_it():
+    schedule = WarmupLinearDecay(0.01, 7, 0.3)
+    schedule.expect(20)
+    assert [float(schedule(step)) for step in range(20)] == rates(0.01, 20, 0.3)
+    saved = keras.optimizers.schedules.serialize(schedule)
+    assert saved["config"]["num_updates"] == 20
+
+
+def test_a_compiled_step_hears_what_a_schedule_expects():
+    schedule = WarmupLinearDecay(1.0, 4, 0.0)
+    compiled = tf.function(lambda: schedule(3))
+    assert float(compiled()) == pytest.approx(0.2)
+    schedule.expect(9)
+    assert float(compiled()) == pytest.approx(0.6)

@@ -8,16 +8,20 @@ import socket
 import subprocess
 import sys
 import tracemalloc
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from bert_cpu.data.example import Example
-from bert_cpu.data.sources.open_source import open_source
+from bert_cpu.data.sources import open_source as door
+from bert_cpu.data.sources import tfds_source
 from bert_cpu.data.split import split_of
 from bert_cpu.errors import UserError
+from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.task import Task
+from bert_cpu.tasks.classify import Classify
 
 TEXTS = [f"text number {number}" for number in range(300)]
 
@@ -74,6 +78,27 @@ class TinyNews(tfds.core.GeneratorBasedBuilder):
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("BERT_CPU_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+class ReadIndex(Task):
+    """A task without labels, with columns and files of its own."""
+
+    has_labels = False
+    columns = MappingProxyType({"label": "index"})
+
+    def read_label(self, row, column, settings):
+        return row[1][column]
+
+    @staticmethod
+    def read_lines(path):
+        for number, line in enumerate(path.read_text().splitlines()):
+            yield f"line {number}", {"text": line, "index": number}
+
+    formats = MappingProxyType({".lines": read_lines})
+
+
+def open_source(settings, task=None):
+    return door.open_source(settings, task or Classify())
 
 
 def write(tmp_path, name, content):
@@ -219,7 +244,8 @@ def test_a_file_is_read_without_tensorflow(tmp_path, project_dir):
         "import sys\n"
         "from bert_cpu.data.sources.open_source import open_source\n"
         "from bert_cpu.settings import PrepareSettings\n"
-        "open_source(PrepareSettings(data=sys.argv[1]))\n"
+        "from bert_cpu.tasks.classify import Classify\n"
+        "open_source(PrepareSettings(data=sys.argv[1]), Classify())\n"
         "print({'tensorflow', 'tensorflow_datasets'} & sys.modules.keys())\n"
     )
     ran = subprocess.run(
@@ -254,6 +280,43 @@ def test_a_test_split_without_labels_gives_way_to_validation():
     for split, other in (("train", "test"), ("validation", None)):
         expected = [t for t in TEXTS if expected_split(t) in (split, other)]
         assert sorted(splits[split]) == sorted(expected)
+
+
+def test_a_task_reads_its_own_columns_and_files_unless_told_otherwise(tmp_path):
+    data = write(tmp_path, "a.lines", "one\ntwo\nthree")
+    other = write(tmp_path, "a.csv", "text,index,other\none,0,7\ntwo,1,8\nthree,2,9\n")
+    for settings, labels in (
+        ({"data": data}, {0, 1, 2}),
+        ({"data": other}, {"0", "1", "2"}),
+        ({"data": other, "label": "other"}, {"7", "8", "9"}),
+    ):
+        source = open_source(PrepareSettings(**settings), ReadIndex())
+        examples = [e for read in source.splits.values() for e in read()]
+        assert {e.label for e in examples} == labels
+        assert {e.text for e in examples} == {"one", "two", "three"}
+    with pytest.raises(UserError, match=r"ends in '\.lines', which is not known"):
+        open_source(PrepareSettings(data=data))
+
+
+def test_a_task_without_labels_reads_splits_without_classes_too():
+    """The class of the test split is -1 throughout, which is nothing to it."""
+    source = open_source(PrepareSettings(data="tfds:tiny_news/all"), ReadIndex())
+    assert source.labels is None
+    examples = list(source.splits["test"]())
+    assert sorted(e.label for e in examples) == list(range(310, 320))
+    assert all(e.text == f"text number {e.label}" for e in examples)
+
+
+def test_an_example_without_its_class_is_named(monkeypatch):
+    # As if only some examples of the split had none.
+    monkeypatch.setattr(tfds_source, "_has_labels", lambda *_: True)
+    source = open_source(PrepareSettings(data="tfds:tiny_news/all"))
+    with pytest.raises(UserError) as refusal:
+        list(source.splits["test"]())
+    assert str(refusal.value) == (
+        "tfds:tiny_news test example 1 has no label. Give files with labels by "
+        "--validation and --test."
+    )
 
 
 def test_a_data_set_that_was_never_split_is_split_by_text():

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_cpu.training.step import make_predict_step, make_train_step
+
 LENGTHS = (9, 4, 7, 2, 9, 5, 1, 3, 8, 6, 9)
 WEIGHTS = [0.5, 2.0, 1.0, 0.5, 2.0, 1.0, 0.25, 0.5, 3.0, 1.0, 0.0]
 GOES_ON = tf.constant(0.0)
@@ -14,8 +16,8 @@ GOES_ON = tf.constant(0.0)
 def numpy_losses(model, batch):
     """Cross-entropy of each example by hand, from the model's logits."""
     features = {name: batch[name] for name in ("input_ids", "token_type_ids")}
-    logits = model(features | {"attention_mask": batch["attention_mask"]}).numpy()
-    logits = logits.astype("float64")
+    outputs = model(features | {"attention_mask": batch["attention_mask"]})
+    logits = outputs["logits"].numpy().astype("float64")
     label = batch["label"].numpy()
     return np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(label)), label]
 
@@ -38,7 +40,7 @@ def test_words_that_are_repeated_in_a_batch_are_summed_before_they_are_squared()
         mask = tf.cast(batch["attention_mask"], tf.float32)[..., None]
         x = tf.reduce_sum(x * mask, axis=1) / tf.reduce_sum(mask, axis=1)
         logits = twin.get_layer("logits")(twin.get_layer("norm")(x))
-        return bag_of_words.losses(batch["label"], logits)
+        return bag_of_words.losses(batch, {"logits": logits})[0]
 
     for number in range(4):
         batch = bag_of_words.make_batch(LENGTHS, seed=number)
@@ -117,6 +119,42 @@ def test_an_example_of_weight_zero_might_as_well_not_be_there():
         np.testing.assert_allclose(found, weights[path], atol=1e-6, err_msg=path)
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_an_example_of_many_things_weighs_as_much_as_they_do(accumulate):
+    """Its loss is their sum: as if each were an example of its own."""
+    counts = np.float32([3, 1, 0, 2, 1, 1, 0, 0, 5, 1, 1])
+    model, twin = bag_of_words.build(), bag_of_words.build()
+
+    def losses_of_many(batch, outputs):
+        losses, _ = bag_of_words.losses(batch, outputs)
+        return losses * batch["count"], batch["count"]
+
+    optimizer = bag_of_words.AdamW(0.01, epsilon=1e-3)
+    step = make_train_step(
+        model, losses_of_many, optimizer, tf.distribute.get_strategy(), accumulate
+    )
+    expected_step, _ = bag_of_words.make_step(twin, epsilon=1e-3)
+    batch = bag_of_words.make_batch(LENGTHS)
+    of_many = batch | {"count": tf.constant(counts)}
+    if accumulate == 2:
+        step(bag_of_words.rows_of(of_many, 0, 4), False, GOES_ON)
+        of_many = bag_of_words.rows_of(of_many, 4, 11)
+    loss, _ = step(of_many, True, GOES_ON)
+    expected, _ = expected_step(
+        {
+            name: tf.repeat(value, counts.astype(int), 0)
+            for name, value in batch.items()
+        },
+        True,
+        GOES_ON,
+    )
+    if accumulate == 1:
+        np.testing.assert_allclose(float(loss), float(expected), rtol=1e-6)
+    weights = bag_of_words.weights_of(twin)
+    for path, found in bag_of_words.weights_of(model).items():
+        np.testing.assert_allclose(found, weights[path], atol=1e-6, err_msg=path)
+
+
 def test_a_request_to_stop_comes_back_from_the_step():
     step, _ = bag_of_words.make_step(bag_of_words.build())
     batch = bag_of_words.make_batch(LENGTHS)
@@ -131,3 +169,20 @@ def test_each_step_draws_new_dropout():
     batch = bag_of_words.make_batch(LENGTHS)
     drawn = {float(step(batch, True, GOES_ON)[0]) for _ in range(4)}
     assert len(drawn) == 4
+
+
+def test_predicting_is_the_model_without_dropout_at_any_length():
+    model = bag_of_words.build(dropout=0.5)
+    batches = [bag_of_words.make_batch(lengths) for lengths in (LENGTHS, (3, 12))]
+    spec = {
+        name: tf.TensorSpec([None] * value.shape.rank, value.dtype)
+        for name, value in batches[0].items()
+    }
+    predict_step = make_predict_step(model, spec)
+    for batch in batches:
+        inputs = {name: batch[name] for name in model.input}
+        np.testing.assert_allclose(
+            predict_step(batch)["logits"],
+            model(inputs, training=False)["logits"],
+            atol=1e-6,
+        )

@@ -14,11 +14,9 @@ import three_steps
 import tiny_run
 
 from bert_cpu.commands import train as train_command
-from bert_cpu.data.prepare import prepare_records
-from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
-from bert_cpu.models.checkpoint import load_tokenizer
 from bert_cpu.settings import TrainSettings
+from bert_cpu.training import launch as launch_module
 from bert_cpu.training.launch import launch_workers
 from bert_cpu.training.run_directory import start_run
 from bert_cpu.training.strategy import Cluster, read_cluster
@@ -211,12 +209,7 @@ def directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("workers")
     settings = tiny_run.tiny_settings(directory)
     tiny_run.write_reviews(directory / "train.csv", 73)
-    prepare_records(
-        open_source(settings),
-        settings,
-        load_tokenizer(directory / "encoder"),
-        directory / "records",
-    )
+    tiny_run.prepare(settings, directory / "records")
     return directory
 
 
@@ -228,7 +221,7 @@ def test_a_run_goes_on_with_as_many_workers_as_it_began_with(directory, monkeypa
     (checkpoints / "latest.json").write_text('{"version": 1}')
     launched = []
     monkeypatch.setattr(
-        train_command, "launch_workers", lambda *given: launched.append(given) or 0
+        launch_module, "launch_workers", lambda *given: launched.append(given) or 0
     )
     resumed = TrainSettings(name="two", runs_dir=begun.runs_dir, resume=True)
     assert train_command.run(resumed) == 0

@@ -15,7 +15,7 @@ from bert_cpu.data.manifest import load_manifest
 from bert_cpu.data.pipeline import training_batches
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.tasks import classify
+from bert_cpu.tasks.classify import Classify
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.step import make_train_step
 from bert_cpu.training.strategy import (
@@ -31,11 +31,12 @@ def train(directory, cluster, accumulate):
     """One epoch of three batches without dropout; gives losses and weights."""
     strategy = make_strategy(cluster)
     keras.utils.set_random_seed(0)
+    task = Classify()
     manifest = load_manifest(directory / "records")
     checkpoint = open_checkpoint(str(directory / "encoder"))
     with strategy.scope():
         encoder = build_encoder(checkpoint.config, dropout=0.0)
-        model = classify.build(encoder, len(manifest.labels), dropout=0.0)
+        model = task.build(encoder, manifest.labels, dropout=0.0)
         checkpoint.assign_to(model)
         # An epsilon that keeps Adam from blowing up roundings of gradients near 0.
         optimizer = AdamW(0.01, clip_norm=1.0, ema_momentum=0.5, epsilon=1e-3)
@@ -48,7 +49,7 @@ def train(directory, cluster, accumulate):
         num_workers=cluster.num_workers,
     )
     step = make_train_step(
-        model, classify.losses, optimizer, strategy, accumulate, batches.element_spec
+        model, task.losses, optimizer, strategy, accumulate, batches.element_spec
     )
     losses = []
     for number, batch in enumerate(batches, start=1):

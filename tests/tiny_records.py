@@ -4,10 +4,13 @@ import functools
 
 from transformers import BertTokenizerFast
 
-from bert_cpu.data.example import Example
 from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.source import Source
+from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.target import Target
+from bert_cpu.task import Task
+from bert_cpu.tasks.catalog import make_task
 
 # Pieces to begin a word and to go on with, so that words are cut; characters of
 # other scripts, so that not all of them are unknown.
@@ -18,6 +21,50 @@ VOCABULARY = (
     *(f"##{letter}" for letter in LETTERS),
     *("film", "##ing", "love", "##ly", ".", ",", "!", "'", "[", "]", "-"),
 )
+
+
+class ReadAll(Task):
+    """A task that reads long texts in windows, with a target of every kind.
+
+    Its targets are the window's number among those of its text, the places of
+    tokens in the text, the share of the window that they fill, and the shares of
+    the way at which they stand. It gives up texts with a question mark.
+    """
+
+    name = "read_all"
+    has_labels = False
+    too_long = "text"
+    points_into_text = True
+    targets = {
+        "number": Target("int32"),
+        "places": Target("int32", is_list=True, padding=-1),
+        "filled": Target("float32"),
+        "way": Target("float32", is_list=True, padding=0.5),
+    }
+
+    def encode(self, example, windows, apart, labels):
+        if "?" in example.text:
+            return None
+        return [
+            {
+                "number": number,
+                "places": self.places_of(window),
+                "filled": len(window) / 16,
+                "way": [place / 64 for place in self.places_of(window)],
+            }
+            for number, window in enumerate(windows)
+        ]
+
+    @staticmethod
+    def places_of(window):
+        """Where the window's own tokens start in the text."""
+        return [
+            start
+            for (start, _), sequence in zip(
+                window.offsets, window.sequence_ids, strict=True
+            )
+            if sequence is not None
+        ]
 
 
 @functools.cache
@@ -45,11 +92,16 @@ def source_of(train, validation=None, test=None, labels=None):
     return Source("made-up", readers, labels)
 
 
-def prepare(directory, source, **settings):
-    """Prepares records of a source, or of rows for all three splits."""
+def prepare(directory, source, task=None, **settings):
+    """Prepares records of a source, or of rows for all three splits.
+
+    The task is that of the settings, unless another object is given.
+    """
     if not isinstance(source, Source):
         source = source_of(source)
-    return prepare_records(source, PrepareSettings(**settings), tokenizer(), directory)
+    settings = PrepareSettings(**settings)
+    task = task or make_task(settings)
+    return prepare_records(source, settings, tokenizer(), directory, task)
 
 
 def rows_of_lengths(lengths, labels=("neg", "pos")):

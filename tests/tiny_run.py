@@ -83,6 +83,19 @@ def tiny_settings(directory, **changes):
     return dataclasses.replace(settings, **changes)
 
 
+def prepare(settings, directory):
+    """Prepares the settings' files as a run on them does; gives the manifest."""
+    from bert_cpu.data.prepare import prepare_records
+    from bert_cpu.data.sources.open_source import open_source
+    from bert_cpu.models.checkpoint import load_tokenizer
+    from bert_cpu.tasks.catalog import make_task
+
+    task = make_task(settings)
+    tokenizer = load_tokenizer(pathlib.Path(settings.encoder))
+    source = open_source(settings, task)
+    return prepare_records(source, settings, tokenizer, pathlib.Path(directory), task)
+
+
 def run(settings, screen=None):
     """Starts a run and trains it in this process; gives what metrics.json holds."""
     from bert_cpu.training.run_directory import start_run

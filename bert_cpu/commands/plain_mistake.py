@@ -42,8 +42,8 @@ def plain_mistake(box: str) -> str:
     mistake = " ".join(said)
     for pattern, plain in _PLAIN:
         mistake = re.sub(f"^{pattern}", plain, mistake)
-    # The parser's word for an option that is not given.
-    mistake = mistake.replace("'None', ", "")
+    # The parser's word for an option that is not given, at any place among others.
+    mistake = re.sub("'None', |, 'None'", "", mistake)
     mistake = mistake.rstrip(".") + "."
     if any(line.startswith("Perhaps") for line in lines):
         meant = next((line for line in lines if line.startswith("--")), None)

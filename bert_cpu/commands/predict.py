@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.predict import answer_with, open_model
+from bert_cpu.serving.answer import answer_with, open_model
 from bert_cpu.text.rows import read_rows, text_of
 
 Texts = Iterable[tuple[str, str | None]]
@@ -33,8 +33,8 @@ def run(
         text, text_pair: the columns of `file` that hold them.
         variant: "float32" or "int8"; None for the one that was chosen.
         threads: of one answer; 0 for all cores.
-        as_json: one JSON object a line, with `text`, `label` and
-            `probabilities`, instead of label, probability and text in columns.
+        as_json: one JSON object a line, with `text` and what the task answers,
+            instead of columns.
 
     Returns:
         The exit code.
@@ -47,11 +47,8 @@ def run(
     for answer in answer_with(opened, pairs):
         if as_json:
             line = json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
-        elif answer.label is None:
-            line = f"-\t-\t{_one_line(answer.text)}"
         else:
-            probability = answer.probabilities[answer.label]
-            line = f"{answer.label}\t{probability:.4f}\t{_one_line(answer.text)}"
+            line = "\t".join([*answer.columns(), _one_line(answer.text)])
         print(line, flush=True)
     if opened.num_cut:
         verb = "texts were" if opened.num_cut > 1 else "text was"

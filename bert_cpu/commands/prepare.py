@@ -6,6 +6,7 @@ from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.tasks.catalog import make_task
 from bert_cpu.training.records import make_records
 from bert_cpu.training.screen import Screen
 
@@ -29,7 +30,9 @@ def run(settings: PrepareSettings, output: str, overwrite: bool) -> int:
             "by --overwrite."
         )
     checkpoint = open_checkpoint(settings.encoder)
-    manifest = make_records(settings, directory, checkpoint, screen)
+    manifest = make_records(
+        settings, make_task(settings), directory, checkpoint, screen
+    )
     for split, info in manifest.splits.items():
         screen.say(
             f"{split}: {info.examples:,} examples, {info.tokens:,} tokens, "

@@ -1,7 +1,6 @@
 """`bert-cpu train`: from raw text to a trained model."""
 
 import os
-import sys
 
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
@@ -10,7 +9,8 @@ from bert_cpu.report.console import print_result
 from bert_cpu.report.next_steps import next_steps
 from bert_cpu.report.read_run import read_run
 from bert_cpu.settings import TrainSettings
-from bert_cpu.training.launch import launch_workers
+from bert_cpu.tasks.catalog import make_task
+from bert_cpu.training.launch import launch_run
 from bert_cpu.training.records import open_records
 from bert_cpu.training.run_directory import begun_run
 from bert_cpu.training.screen import Screen
@@ -62,6 +62,7 @@ def _launch(settings):
     run_dir = settings.run_dir
     # Prepared here, once, so that the workers only read.
     checkpoint = open_checkpoint(settings.encoder)
-    open_records(settings, run_dir / "records", checkpoint, Screen())
-    command = [sys.executable, "-m", "bert_cpu.commands.worker", str(run_dir)]
-    return launch_workers(command, settings.workers, settings.threads)
+    open_records(
+        settings, make_task(settings), run_dir / "records", checkpoint, Screen()
+    )
+    return launch_run(settings)

@@ -1,83 +1,91 @@
-"""From texts to token ids, many at a time."""
+"""From examples to token ids and targets, many at a time."""
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from transformers import BertTokenizerFast
 
-from bert_cpu.data.example import Example
+from bert_cpu.example import Example
+from bert_cpu.task import Task
 from bert_cpu.text.preprocess import Preprocess
+from bert_cpu.text.windows import WindowReader
 
 # Enough texts that the tokenizer's threads have work, few enough to hold.
 _BATCH_SIZE = 1000
-# [CLS] and [SEP], and with a pair another [SEP].
-_NUM_SPECIAL = {False: 2, True: 3}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Window:
+    """One window of an example as BERT reads it, with what is to be learned."""
+
+    input_ids: list[int]  # (length,)
+    token_type_ids: list[int]  # (length,) 0 in the first text, 1 in the second.
+    targets: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Features:
-    """One example as BERT reads it."""
+    """All that is learned from one example."""
 
     example: Example
-    input_ids: list[int]  # (length,)
-    token_type_ids: list[int]  # (length,) 0 in the first text, 1 in the second.
+    windows: list[Window]  # None of them: there is nothing to learn from it.
     is_cut: bool  # The text was longer than `max_length`.
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether a text left no token beside the special ones."""
-        num_special = _NUM_SPECIAL[self.example.text_pair is not None]
-        return len(self.input_ids) <= num_special
+    is_empty: bool  # A text left no token beside the special ones.
 
 
 class Featurizer:
-    """Turns examples into features: preprocess, WordPiece, cut.
+    """Turns examples into features: preprocess, WordPiece, windows, targets.
 
     Args:
-        tokenizer: the encoder's. Its own settings are left as they are.
-        max_length: int. Tokens in the longest sequence. Pairs are cut at the
-            longer text first, as the original does.
+        task: what is to be learned.
+        labels: name -> id.
+        tokenizer: the encoder's. It is left as it is.
+        max_length: int. Tokens in the longest sequence.
+        stride: int. Tokens that neighbouring windows of a text share, in tasks
+            that lay windows over texts.
         preprocess: what to do to a text before it is tokenized.
     """
 
     def __init__(
         self,
+        task: Task,
+        labels: Mapping[str, int],
         tokenizer: BertTokenizerFast,
         max_length: int,
+        stride: int = 0,
         preprocess: Preprocess | None = None,
     ):
-        self._preprocess = preprocess or Preprocess()
-        self._tokenizer = type(tokenizer.backend_tokenizer).from_str(
-            tokenizer.backend_tokenizer.to_str()
+        self._task = task
+        self._labels = labels
+        self._read = WindowReader(
+            tokenizer.backend_tokenizer,
+            max_length,
+            task.too_long,
+            stride,
+            task.reads_apart,
+            preprocess or Preprocess(),
         )
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length, strategy="longest_first")
-
-    @property
-    def tokenizer_sha256(self) -> str:
-        """Tells two tokenizers apart: the digest of vocabulary and rules."""
-        return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()
 
     def __call__(self, examples: Iterable[Example]) -> Iterator[Features]:
         """Yields the features of each example, in order."""
-        batch: list[Example] = []
-        for example in examples:
-            batch.append(example)
-            if len(batch) == _BATCH_SIZE:
-                yield from self._encode(batch)
-                batch = []
-        yield from self._encode(batch)
+        rest = iter(examples)
+        while batch := list(itertools.islice(rest, _BATCH_SIZE)):
+            yield from self._encode(batch)
 
     def _encode(self, batch):
-        inputs = [self._input_of(example) for example in batch]
-        encodings = self._tokenizer.encode_batch_fast(inputs) if inputs else []
-        for example, encoding in zip(batch, encodings, strict=True):
-            is_cut = bool(encoding.overflowing)
-            yield Features(example, encoding.ids, encoding.type_ids, is_cut)
-
-    def _input_of(self, example):
-        text = self._preprocess(example.text)
-        if example.text_pair is None:
-            return text
-        return text, self._preprocess(example.text_pair)
+        readings = self._read([(each.text, each.text_pair) for each in batch])
+        for example, reading in zip(batch, readings, strict=True):
+            targets = None
+            if not reading.is_empty:
+                targets = self._task.encode(
+                    example, reading.windows, reading.apart, self._labels
+                )
+            # Of an example that is left out there are windows, but no targets.
+            pairs = zip(reading.windows, targets, strict=True) if targets else ()
+            windows = [Window(each.ids, each.type_ids, aims) for each, aims in pairs]
+            is_lost = not windows and not reading.is_empty
+            yield Features(
+                example, windows, reading.is_cut or is_lost, reading.is_empty
+            )

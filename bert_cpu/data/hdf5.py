@@ -1,25 +1,29 @@
 """Features in HDF5, for tools that read it: one file a split, the same schema.
 
-A sequence of length `n` is `n` neighbours in the flat arrays `input_ids` and
-`token_type_ids`; `row_splits[i]` is where sequence `i` starts.
+A list of length `n` (the tokens of a window, or a target that is a list) is `n`
+neighbours in a flat array; `NAME_splits[i]` is where the list of window `i` starts,
+and those of `input_ids` and `token_type_ids` are `row_splits`.
 """
 
 import contextlib
 import io
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import h5py
 import numpy as np
 
 from bert_cpu import storage
 from bert_cpu.data.features import Features
+from bert_cpu.data.stored_example import to_json
+from bert_cpu.target import Target
 
-# Examples between two writes, and bytes in a chunk of the file.
+# Windows between two writes, and bytes in a chunk of the file.
 _BUFFERED = 4096
 _CHUNK = 65_536
 # Sequences that stand at most so many tokens apart are read at once.
 _GAP = 1024
+_TOKENS = {"input_ids": "int32", "token_type_ids": "int8"}
 
 
 class HDF5Writer(contextlib.AbstractContextManager):
@@ -28,45 +32,60 @@ class HDF5Writer(contextlib.AbstractContextManager):
     Args:
         directory: where the file goes.
         split: str. The file is `<split>.h5`.
+        targets: of the task, by name.
 
     Raises:
         UserError: if the disk is full.
     """
 
-    def __init__(self, directory: pathlib.Path, split: str):
+    def __init__(
+        self, directory: pathlib.Path, split: str, targets: Mapping[str, Target]
+    ):
         self._path = directory / f"{split}.h5"
+        self._targets = targets
         with storage.full_disk_is_the_users(self._path):
             self._disk = _PatientFile(self._path, "w+")
         self._file = h5py.File(self._disk, "w")
-        for name, dtype in (
-            ("input_ids", "int32"),
-            ("token_type_ids", "int8"),
-            ("label", "int32"),
-            ("row_splits", "int64"),
-            ("text", h5py.string_dtype()),
-            ("text_pair", h5py.string_dtype()),
-        ):
+        columns = {
+            **_TOKENS,
+            **{name: target.dtype for name, target in targets.items()},
+            "row_splits": "int64",
+            **{_splits(name): "int64" for name in _lists(targets)},
+            "example": h5py.string_dtype(),
+        }
+        for name, dtype in columns.items():
             self._file.create_dataset(
                 name, (0,), dtype, maxshape=(None,), chunks=(_CHUNK,)
             )
-        self._waiting: dict[str, list] = {name: [] for name in self._file}
-        self._waiting["row_splits"].append(0)
-        self._num_tokens = 0
-        self.shard_examples = {self._path.name: 0}
+        self._waiting: dict[str, list] = {name: [] for name in columns}
+        self._ends = dict.fromkeys(["row_splits", *map(_splits, _lists(targets))], 0)
+        for name in self._ends:
+            self._waiting[name].append(0)
+        self.shard_windows = {self._path.name: 0}
 
-    def write(self, features: Features, label: int, texts: bool = False) -> None:
-        """Adds one example, with its texts where a report will show them."""
-        self._num_tokens += len(features.input_ids)
-        self._waiting["input_ids"].extend(features.input_ids)
-        self._waiting["token_type_ids"].extend(features.token_type_ids)
-        self._waiting["row_splits"].append(self._num_tokens)
-        self._waiting["label"].append(label)
-        if texts:
-            self._waiting["text"].append(features.example.text)
-            self._waiting["text_pair"].append(features.example.text_pair or "")
-        self.shard_examples[self._path.name] += 1
-        if len(self._waiting["label"]) == _BUFFERED:
+    def write(self, features: Features) -> None:
+        """Adds the windows of one example; the first one keeps its texts."""
+        kept = to_json(features.example)
+        for window in features.windows:
+            for name in _TOKENS:
+                self._waiting[name].extend(getattr(window, name))
+            self._end("row_splits", len(window.input_ids))
+            for name, target in self._targets.items():
+                value = window.targets[name]
+                if target.is_list:
+                    self._waiting[name].extend(value)
+                    self._end(_splits(name), len(value))
+                else:
+                    self._waiting[name].append(value)
+            self._waiting["example"].append(kept)
+            kept = ""
+        self.shard_windows[self._path.name] += len(features.windows)
+        if len(self._waiting["example"]) >= _BUFFERED:
             self._flush()
+
+    def _end(self, splits, length):
+        self._ends[splits] += length
+        self._waiting[splits].append(self._ends[splits])
 
     def __exit__(self, kind, *exception):
         with self._disk, self._file:
@@ -91,42 +110,49 @@ class HDF5Writer(contextlib.AbstractContextManager):
 
 
 class HDF5Reader:
-    """Reads the examples of one split by their numbers.
+    """Reads the windows of one split by their numbers.
 
     Args:
         path: of the file that `HDF5Writer` wrote. It is opened here and stays
             open as long as the reader lives.
+        targets: that it was written with.
     """
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path, targets: Mapping[str, Target]):
         self._file = h5py.File(path, "r")
-        self._row_splits = self._file["row_splits"][:]
-        self._labels = self._file["label"][:]
+        self._splits = {"row_splits": self._file["row_splits"][:]}
+        for name in _lists(targets):
+            self._splits[_splits(name)] = self._file[_splits(name)][:]
+        self._ones = {
+            name: self._file[name][:] for name in targets if name not in _lists(targets)
+        }
+        self._names = _lists(targets)
 
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Reads some examples.
+    def read(self, indices: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
+        """Reads some windows.
 
         Args:
             indices: int64 `(n,)`.
 
         Returns:
-            `input_ids` and `token_type_ids`, int32, one example behind the
-            other; `lengths`, int64 `(n,)`; `label`, int32 `(n,)`.
+            For `input_ids`, `token_type_ids` and each target that is a list, the
+            values of one window behind the other and their numbers, int64 `(n,)`;
+            for other targets the values `(n,)`.
         """
-        starts, ends = self._row_splits[indices], self._row_splits[indices + 1]
-        ids, types = (
-            _read_rows(self._file[name], starts, ends)
-            for name in ("input_ids", "token_type_ids")
-        )
-        return ids, types, ends - starts, self._labels[indices]
+        columns = dict.fromkeys(_TOKENS, "row_splits")
+        columns |= {name: _splits(name) for name in self._names}
+        found: dict[str, tuple[np.ndarray, ...]] = {}
+        for name, splits in columns.items():
+            starts = self._splits[splits][indices]
+            ends = self._splits[splits][indices + 1]
+            found[name] = _read_rows(self._file[name], starts, ends), ends - starts
+        return found | {name: (ones[indices],) for name, ones in self._ones.items()}
 
-    def texts(self) -> Iterator[tuple[str, str | None]]:
-        """The texts (and second texts) of a split that was written with them."""
-        columns = [self._file[name].asstr() for name in ("text", "text_pair")]
-        for start in range(0, len(self._labels), _BUFFERED):
-            firsts, seconds = (column[start : start + _BUFFERED] for column in columns)
-            for first, second in zip(firsts, seconds, strict=True):
-                yield first, second or None
+    def kept(self) -> Iterator[str]:
+        """What `to_json` made of each example; "" for its further windows."""
+        column = self._file["example"].asstr()
+        for start in range(0, len(column), _BUFFERED):
+            yield from column[start : start + _BUFFERED]
 
 
 class _PatientFile(io.FileIO):
@@ -153,7 +179,8 @@ class _PatientFile(io.FileIO):
 
 def _read_rows(dataset, starts, ends):
     """Rows one behind the other; those near each other in the file in one go."""
-    order = np.argsort(starts)
+    # An empty row starts where the next one does, and must come before it.
+    order = np.lexsort((ends, starts))
     is_far = starts[order][1:] - ends[order][:-1] > _GAP
     rows: list = [None] * len(order)
     for run in np.split(order, np.flatnonzero(is_far) + 1):
@@ -161,4 +188,13 @@ def _read_rows(dataset, starts, ends):
         tokens = dataset[first : ends[run[-1]]]
         for row in run:
             rows[row] = tokens[starts[row] - first : ends[row] - first]
-    return np.concatenate(rows).astype("int32")
+    values = np.concatenate(rows)
+    return values if values.dtype == "float32" else values.astype("int32")
+
+
+def _lists(targets):
+    return [name for name, target in targets.items() if target.is_list]
+
+
+def _splits(name):
+    return f"{name}_splits"

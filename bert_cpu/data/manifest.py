@@ -5,6 +5,7 @@ import pathlib
 
 from bert_cpu import storage
 from bert_cpu.errors import UserError
+from bert_cpu.target import Target
 
 FORMAT = "bert_cpu.records"
 FILE_NAME = "manifest.json"
@@ -16,13 +17,16 @@ class SplitInfo:
     """The counts of one split, and its files."""
 
     examples: int
+    # What batches are made of: as many as examples, or more where a long text is
+    # several windows.
+    windows: int
     tokens: int  # Special tokens included.
     cut_texts: int  # Longer than `max_length`, cut.
     empty_texts: int  # Without a token of their own, left out.
-    length_histogram: dict[int, int]  # Tokens in a sequence -> examples.
+    length_histogram: dict[int, int]  # Tokens in a window -> windows.
     label_counts: dict[str, int]
     shards: dict[str, dict]  # File name -> size and sha256.
-    shard_examples: dict[str, int]  # File name -> examples in it.
+    shard_windows: dict[str, int]  # File name -> windows in it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Manifest:
     source: str
     task: str
     labels: tuple[str, ...]
+    targets: dict[str, Target]  # What records keep beside the tokens.
     max_length: int
+    stride: int
     text_pair: bool
     preprocess: dict
     tokenizer_sha256: str
@@ -70,7 +76,16 @@ def load_manifest(directory: pathlib.Path) -> Manifest:
             name: _read_split(split) for name, split in content.pop("splits").items()
         }
         labels = tuple(content.pop("labels"))
-        return Manifest(directory=directory, labels=labels, splits=splits, **content)
+        targets = {
+            name: Target(**target) for name, target in content.pop("targets").items()
+        }
+        return Manifest(
+            directory=directory,
+            labels=labels,
+            targets=targets,
+            splits=splits,
+            **content,
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"'{directory / FILE_NAME}' has other fields than were written "

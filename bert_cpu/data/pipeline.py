@@ -1,25 +1,43 @@
 """Records to batches: shuffled, of like lengths, padded no more than need be.
 
-Examples are drawn into windows of many batches. A window is sorted by length
+A record is one window of tokens: an example, or a part of one that is long. They
+are drawn into windows of many batches. A window is sorted by length
 and cut into batches, and its batches are shuffled. So every batch but an
 epoch's last is full, its sequences are about equally long, and the number of
 steps is known beforehand: `ceil(examples / batch_size)`.
 """
 
+import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from bert_cpu.data.hdf5 import HDF5Reader
 from bert_cpu.data.manifest import Manifest
-from bert_cpu.data.tfrecords import parse_records, read_texts
+from bert_cpu.data.stored_example import from_json
+from bert_cpu.data.tfrecords import parse_records, read_kept
+from bert_cpu.example import Example
 
-# Batches in a window. More leave less padding and mix lengths less well.
+# Batches in a window of records. More leave less padding and mix lengths less well.
 _WINDOW = 64
 # Records in the shuffle buffer; shards are dealt by lot besides.
 _SHUFFLE_BUFFER = 50_000
+_TOKENS = ("input_ids", "token_type_ids")
+
+# Changes a batch by chance: `(batch, int64 seed (2,)) -> batch`.
+Draw = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored:
+    """An example of a split, and which of its windows are the example's."""
+
+    example: Example
+    first: int
+    num_windows: int
 
 
 def training_batches(
@@ -31,6 +49,7 @@ def training_batches(
     class_weights: np.ndarray | None = None,
     worker: int = 0,
     num_workers: int = 1,
+    draw: Draw | None = None,
 ) -> tf.data.Dataset:
     """One epoch of the training split, in an order that `seed` and `epoch` fix.
 
@@ -45,31 +64,37 @@ def training_batches(
         class_weights: float32 `(num_labels,)` or None. The weight of an example
             in the loss, by its label.
         worker, num_workers: int. Which rows to take.
+        draw: changes each batch by chance, in an epoch as in no other.
 
     Returns:
         tf.data.Dataset of dicts: `input_ids`, `token_type_ids` and
-        `attention_mask`, int32 `(batch, length)`; `label`, int32 `(batch,)`;
-        `weight`, float32 `(batch,)`, 0 for rows that only fill up a batch which
-        `num_workers` does not divide; `index`, int64 `(batch,)`.
+        `attention_mask`, int32 `(batch, length)`; each target of the manifest,
+        `(batch,)` or padded `(batch, items)`; `weight`, float32 `(batch,)`, 0 for
+        rows that only fill up a batch which `num_workers` does not divide;
+        `index`, int64 `(batch,)`.
     """
-    seeds = np.random.SeedSequence([seed, epoch]).generate_state(3)
-    order_seed, shuffle_seed, window_seed = (int(s) % 2**31 for s in seeds)
+    seeds = np.random.SeedSequence([seed, epoch]).generate_state(4)
+    order_seed, shuffle_seed, window_seed, draw_seed = (int(s) % 2**31 for s in seeds)
     windows = _windows(
         manifest, "train", batch_size * _WINDOW, (order_seed, shuffle_seed)
     )
     numbered = windows.enumerate()
     batches = numbered.flat_map(
         lambda number, window: _cut(
-            window, batch_size, tf.stack([tf.cast(window_seed, tf.int64), number])
+            window,
+            manifest.targets,
+            batch_size,
+            tf.stack([tf.cast(window_seed, tf.int64), number]),
         )
     )
-    weights = np.ones(len(manifest.labels)) if class_weights is None else class_weights
-    weights = tf.constant(weights, tf.float32)
-    return _finish(
-        batches.skip(skip).map(
-            lambda batch: _weigh(_rows_of(batch, worker, num_workers), weights)
-        )
-    )
+
+    def finish(number, batch):
+        if draw is not None:
+            # Before the rows are dealt out: it doesn't depend on the workers.
+            batch = draw(batch, tf.stack([tf.cast(draw_seed, tf.int64), number]))
+        return _weigh(_rows_of(batch, worker, num_workers), class_weights)
+
+    return _finish(batches.enumerate().skip(skip).map(finish))
 
 
 def evaluation_batches(
@@ -77,23 +102,29 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """All of a split once, as `training_batches` gives it, with weights of 1.
 
-    `index` is an example's place in the records, for sorting answers back.
+    `index` is a window's place in the records, for sorting answers back.
     """
     windows = _windows(manifest, split, batch_size * _WINDOW, None)
-    weights = tf.ones([len(manifest.labels)])
-    batches = windows.flat_map(lambda window: _cut(window, batch_size, None))
-    return _finish(batches.map(lambda batch: _weigh(batch, weights)))
+    batches = windows.flat_map(
+        lambda window: _cut(window, manifest.targets, batch_size, None)
+    )
+    return _finish(batches.map(lambda batch: _weigh(_rows_of(batch, 0, 1), None)))
 
 
-def split_texts(manifest: Manifest, split: str) -> Iterator[tuple[str, str | None]]:
-    """The texts (and second texts) of a split, in the order of `index`.
-
-    Only the test split's records are written with their texts.
-    """
+def stored_examples(manifest: Manifest, split: str) -> Iterator[Stored]:
+    """The examples of a split, in the order of the records."""
     paths = shard_paths(manifest, split)
     if manifest.record_format == "hdf5":
-        return HDF5Reader(paths[0]).texts()
-    return read_texts(paths)
+        lines = HDF5Reader(paths[0], manifest.targets).kept()
+    else:
+        lines = read_kept(paths)
+    line, first = "", 0
+    for index, kept in enumerate(lines):
+        if kept and index:
+            yield Stored(from_json(line), first, index - first)
+        if kept:
+            line, first = kept, index
+    yield Stored(from_json(line), first, index + 1 - first)
 
 
 def shard_paths(manifest: Manifest, split: str) -> list[pathlib.Path]:
@@ -102,51 +133,68 @@ def shard_paths(manifest: Manifest, split: str) -> list[pathlib.Path]:
 
 
 def _windows(manifest, split, window_size, seeds):
-    """Dataset of dicts of `window_size` examples: ragged ids, label, index."""
+    """Dataset of dicts of `window_size` records: ragged ids, targets, index."""
     paths = shard_paths(manifest, split)
-    examples = manifest.splits[split].examples
+    num_records = manifest.splits[split].windows
     if manifest.record_format == "hdf5":
-        return _hdf5_windows(paths[0], examples, window_size, seeds)
+        return _hdf5_windows(
+            paths[0], manifest.targets, num_records, window_size, seeds
+        )
     if seeds is None:
         records = tf.data.TFRecordDataset([str(path) for path in paths]).enumerate()
     else:
         order = np.random.default_rng(seeds[0]).permutation(len(paths))
         records = tf.data.TFRecordDataset([str(paths[i]) for i in order]).enumerate()
         records = records.shuffle(
-            min(examples, _SHUFFLE_BUFFER), seeds[1], reshuffle_each_iteration=False
+            min(num_records, _SHUFFLE_BUFFER), seeds[1], reshuffle_each_iteration=False
         )
     return records.batch(window_size).map(
-        lambda index, record: parse_records(record) | {"index": index}
+        lambda index, record: parse_records(record, manifest.targets) | {"index": index}
     )
 
 
-def _hdf5_windows(path, examples, window_size, seeds):
-    reader = HDF5Reader(path)
-    order = np.arange(examples)
+def _hdf5_windows(path, targets, num_records, window_size, seeds):
+    reader = HDF5Reader(path, targets)
+    order = np.arange(num_records)
     if seeds is not None:
-        order = np.random.default_rng(seeds).permutation(examples)
+        order = np.random.default_rng(seeds).permutation(num_records)
+    # What a reader's columns are: values behind each other and their numbers, or
+    # one value a record.
+    kinds: dict[str, tuple] = dict.fromkeys(_TOKENS, (tf.int32, tf.int64))
+    for name, target in targets.items():
+        dtype = tf.dtypes.as_dtype(target.dtype)
+        kinds[name] = (dtype, tf.int64) if target.is_list else (dtype,)
 
     def read(indices):
-        ids, types, lengths, labels = tf.numpy_function(
-            reader.read, [indices], [tf.int32, tf.int32, tf.int64, tf.int32]
+        flat = tf.numpy_function(
+            lambda wanted: _flatten(reader.read(wanted), kinds),
+            [indices],
+            [dtype for columns in kinds.values() for dtype in columns],
         )
-        lengths = tf.ensure_shape(lengths, [None])
-        return {
-            "input_ids": _ragged(ids, lengths),
-            "token_type_ids": _ragged(types, lengths),
-            "label": tf.ensure_shape(labels, [None]),
-            "index": indices,
-        }
+        parts = iter([tf.ensure_shape(part, [None]) for part in flat])
+        window = {"index": indices}
+        for name, columns in kinds.items():
+            values = next(parts)
+            window[name] = (
+                tf.RaggedTensor.from_row_lengths(values, next(parts))
+                if len(columns) == 2
+                else values
+            )
+        return window
 
     return tf.data.Dataset.from_tensor_slices(order).batch(window_size).map(read)
 
 
-def _ragged(flat, lengths):
-    return tf.RaggedTensor.from_row_lengths(tf.ensure_shape(flat, [None]), lengths)
+def _flatten(columns, kinds):
+    return [
+        part.astype(dtype.as_numpy_dtype)
+        for name, dtypes in kinds.items()
+        for part, dtype in zip(columns[name], dtypes, strict=True)
+    ]
 
 
-def _cut(window, batch_size, seed):
-    """One window of examples -> dataset of its padded batches."""
+def _cut(window, targets, batch_size, seed):
+    """One window of records -> dataset of its padded batches."""
     lengths = window["input_ids"].row_lengths()
     rows = tf.argsort(lengths, stable=True)
     num_rows = tf.size(rows, out_type=tf.int64)
@@ -158,21 +206,26 @@ def _cut(window, batch_size, seed):
         picked = rows[start : start + batch_size]
         ids = tf.gather(window["input_ids"], picked)
         mask = tf.sequence_mask(ids.row_lengths(), dtype=tf.int32)
-        return {
+        batch = {
             "input_ids": ids.to_tensor(),
             "token_type_ids": tf.gather(window["token_type_ids"], picked).to_tensor(),
             "attention_mask": mask,
-            "label": tf.gather(window["label"], picked),
             "index": tf.gather(window["index"], picked),
         }
+        for name, target in targets.items():
+            values = tf.gather(window[name], picked)
+            if target.is_list:
+                values = values.to_tensor(tf.cast(target.padding, target.dtype))
+            batch[name] = values
+        return batch
 
     return tf.data.Dataset.from_tensor_slices(starts).map(batch_at)
 
 
 def _rows_of(batch, worker, num_workers):
     """This worker's rows, after filling the batch up to a multiple of workers."""
-    num_rows = tf.size(batch["label"])
-    batch["weight"] = tf.ones([num_rows])
+    num_rows = tf.size(batch["index"])
+    batch = batch | {"weight": tf.ones([num_rows])}
     if num_workers == 1:
         return batch
     missing = -num_rows % num_workers
@@ -184,9 +237,11 @@ def _rows_of(batch, worker, num_workers):
     return {name: rows(tensor) for name, tensor in batch.items()}
 
 
-def _weigh(batch, weights):
-    weight = tf.gather(weights, batch["label"])
-    return batch | {"weight": weight * batch.get("weight", 1.0)}
+def _weigh(batch, class_weights):
+    if class_weights is None:
+        return batch
+    weights = tf.constant(class_weights, tf.float32)
+    return batch | {"weight": tf.gather(weights, batch["label"]) * batch["weight"]}
 
 
 def _finish(batches):

@@ -3,21 +3,19 @@
 import contextlib
 import pathlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
 from bert_cpu import storage
 from bert_cpu.data.features import Features
+from bert_cpu.data.stored_example import to_json
 from bert_cpu.errors import UserError
+from bert_cpu.target import Target
 
 # All are open at once, and many systems allow a process 1,024 files.
 _MOST_SHARDS = 500
-_SCHEMA = {
-    "input_ids": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
-    "token_type_ids": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
-    "label": tf.io.FixedLenFeature([], tf.int64),
-}
+_TOKENS = ("input_ids", "token_type_ids")
 
 
 class TFRecordWriter(contextlib.AbstractContextManager):
@@ -25,11 +23,13 @@ class TFRecordWriter(contextlib.AbstractContextManager):
 
     A file that is sorted (by label, by day) would be trained on in that order
     if each shard took the next piece of it. Here each example goes to a shard
-    by lot, and the lots are the same each time.
+    by lot, and the lots are the same each time. The windows of an example stay
+    together, one record behind the other.
 
     Args:
         directory: where the shards go.
         split: str. Begins the names of the shards.
+        targets: of the task, by name.
         num_examples: int. How many will come, at most.
         shard_size: int. Examples in a shard, about.
 
@@ -38,7 +38,12 @@ class TFRecordWriter(contextlib.AbstractContextManager):
     """
 
     def __init__(
-        self, directory: pathlib.Path, split: str, num_examples: int, shard_size: int
+        self,
+        directory: pathlib.Path,
+        split: str,
+        targets: Mapping[str, Target],
+        num_examples: int,
+        shard_size: int,
     ):
         num_shards = max(1, -(-num_examples // shard_size))
         if num_shards > _MOST_SHARDS:
@@ -48,6 +53,7 @@ class TFRecordWriter(contextlib.AbstractContextManager):
                 f"{-(-num_examples // _MOST_SHARDS):,} or more."
             )
         self._directory = directory
+        self._targets = targets
         self._names = [
             f"{split}-{index:05d}-of-{num_shards:05d}.tfrecord"
             for index in range(num_shards)
@@ -57,15 +63,18 @@ class TFRecordWriter(contextlib.AbstractContextManager):
                 tf.io.TFRecordWriter(str(directory / name)) for name in self._names
             ]
         self._random = random.Random(0)
-        self.shard_examples = dict.fromkeys(self._names, 0)
+        self.shard_windows = dict.fromkeys(self._names, 0)
 
-    def write(self, features: Features, label: int, texts: bool = False) -> None:
-        """Adds one example, with its texts where a report will show them."""
+    def write(self, features: Features) -> None:
+        """Adds the windows of one example; the first one keeps its texts."""
         index = self._random.randrange(len(self._names))
-        record = _serialize(features, label, texts)
-        with storage.full_disk_is_the_users(self._directory):
-            self._writers[index].write(record)
-        self.shard_examples[self._names[index]] += 1
+        kept = to_json(features.example)
+        for window in features.windows:
+            record = _serialize(window, kept, self._targets)
+            with storage.full_disk_is_the_users(self._directory):
+                self._writers[index].write(record)
+            kept = ""
+        self.shard_windows[self._names[index]] += len(features.windows)
 
     def __exit__(self, *exception):
         with storage.full_disk_is_the_users(self._directory):
@@ -73,34 +82,31 @@ class TFRecordWriter(contextlib.AbstractContextManager):
                 writer.close()
 
 
-def parse_records(records):
+def parse_records(records, targets: Mapping[str, Target]):
     """Parses many records at once.
 
     Args:
         records: string `(n,)`, as `TFRecordWriter` wrote them.
+        targets: that they were written with.
 
     Returns:
-        dict of `input_ids` and `token_type_ids`, ragged int32 `(n, length)`,
-        and `label`, int32 `(n,)`.
+        dict of `input_ids` and `token_type_ids`, ragged int32 `(n, length)`, and
+        each target: `(n,)`, or ragged `(n, items)` if it is a list.
     """
-    parsed = tf.io.parse_example(records, _SCHEMA)
+    columns = {name: Target("int32", is_list=True) for name in _TOKENS}
+    columns.update(targets)
+    schema = {name: _feature(column) for name, column in columns.items()}
+    parsed = tf.io.parse_example(records, schema)
     return {
-        "input_ids": tf.cast(parsed["input_ids"], tf.int32),
-        "token_type_ids": tf.cast(parsed["token_type_ids"], tf.int32),
-        "label": tf.cast(parsed["label"], tf.int32),
+        name: tf.cast(parsed[name], column.dtype) for name, column in columns.items()
     }
 
 
-def read_texts(paths: list[pathlib.Path]) -> Iterator[tuple[str, str | None]]:
-    """The texts (and second texts) of records that were written with them."""
-    schema = {
-        name: tf.io.FixedLenFeature([], tf.string, default_value="")
-        for name in ("text", "text_pair")
-    }
+def read_kept(paths: list[pathlib.Path]) -> Iterator[str]:
+    """What `to_json` made of each example; "" for its second and further windows."""
+    schema = {"example": tf.io.FixedLenFeature([], tf.string)}
     for record in tf.data.TFRecordDataset([str(path) for path in paths]):
-        parsed = tf.io.parse_single_example(record, schema)
-        first, second = (parsed[name].numpy().decode() for name in schema)
-        yield first, second or None
+        yield tf.io.parse_single_example(record, schema)["example"].numpy().decode()
 
 
 def check_shards(directory: pathlib.Path, shards: dict[str, dict]) -> None:
@@ -140,22 +146,30 @@ def _find_damage(path):
     return None
 
 
-def _serialize(features, label, texts):
-    def ints(values):
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+def _feature(target):
+    kind = tf.float32 if target.dtype == "float32" else tf.int64
+    if target.is_list:
+        return tf.io.RaggedFeature(kind, row_splits_dtype=tf.int64)
+    return tf.io.FixedLenFeature([], kind)
 
-    def text(value):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
 
-    fields = {
-        "input_ids": ints(features.input_ids),
-        "token_type_ids": ints(features.token_type_ids),
-        "label": ints([label]),
-    }
-    if texts:
-        fields["text"] = text(features.example.text)
-        if features.example.text_pair is not None:
-            fields["text_pair"] = text(features.example.text_pair)
+def _serialize(window, kept, targets):
+    fields = {name: _ints(getattr(window, name)) for name in _TOKENS}
+    for name, target in targets.items():
+        value = window.targets[name]
+        values = value if target.is_list else [value]
+        fields[name] = _floats(values) if target.dtype == "float32" else _ints(values)
+    fields["example"] = tf.train.Feature(
+        bytes_list=tf.train.BytesList(value=[kept.encode()])
+    )
     return tf.train.Example(
         features=tf.train.Features(feature=fields)
     ).SerializeToString()
+
+
+def _ints(values):
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values):
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))

@@ -1,5 +1,6 @@
 """Which converted variant to keep: how right and how fast each one is here."""
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,58 +9,68 @@ from typing import Any
 import numpy as np
 
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter, Ids
+from bert_cpu.report.spoken import spoken
+from bert_cpu.runtime.answered import Answered
+from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.run_windows import run_windows
+from bert_cpu.task import Outputs, Task
 
-# The most that int8 may lose, as a share of the test examples.
+# The most that int8 may lose of the metric, which goes from 0 to 1.
 MAX_LOSS = 0.005
 
-Tokenized = tuple[Ids, Ids, int]
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """What a variant comes to on the whole test split."""
+
+    measured: dict[str, Any]  # As the task's `measure` returns it.
+    # The farthest that an output is from the trained model's.
+    max_abs_difference: float
 
 
 def compare(
     models: Mapping[str, BucketedInterpreter],
-    examples: Iterable[Tokenized],
-    reference_logits: np.ndarray,
-) -> tuple[float, dict[str, dict[str, float]]]:
+    task: Task,
+    labels: Sequence[str],
+    answered: Iterable[Answered],
+) -> tuple[dict[str, Any], dict[str, Compared]]:
     """Runs every variant on every example.
 
     Args:
         models: variant -> its interpreter.
-        examples: `(input_ids, token_type_ids, label_id)`, without padding.
-        reference_logits: float `(examples, num_labels)`, of the trained model.
+        task: that they were trained for.
+        labels: as `Task.answer` takes them.
+        answered: the examples, each with the trained model's outputs and answer.
 
     Returns:
-        The trained model's accuracy in [0, 1], and for each variant `accuracy` and
-        `max_abs_difference`, the farthest that a logit is from the trained model's.
+        What the trained model's answers measure, and each variant's.
 
     Raises:
         UserError: if there are no examples.
-        ValueError: if there are not as many examples as rows of logits.
     """
-    labels = []
-    logits: dict[str, list[np.ndarray]] = {variant: [] for variant in models}
-    for input_ids, token_type_ids, label_id in examples:
-        labels.append(label_id)
+    examples, trusted = [], []
+    answers: dict[str, list[Any]] = {variant: [] for variant in models}
+    farthest = dict.fromkeys(models, 0.0)
+    for each in answered:
+        examples.append(each.example)
+        trusted.append(each.answer)
         for variant, model in models.items():
-            logits[variant].append(model.run_ids(input_ids, token_type_ids))
-    if not labels:
+            outputs = run_windows(model, task, each.reading)
+            farthest[variant] = max(farthest[variant], _farthest(outputs, each.outputs))
+            answers[variant].append(
+                task.answer(each.example, each.reading.windows, outputs, labels)
+            )
+    if not examples:
         raise UserError(
             "The test split is empty, so that the converted model can't be evaluated. "
             "Give a test split with --test."
         )
-    if len(labels) != len(reference_logits):
-        raise ValueError(
-            f"{len(labels)} examples, but {len(reference_logits)} rows of reference "
-            "logits. Give both of the same split."
+    return task.measure(examples, trusted, labels), {
+        variant: Compared(
+            task.measure(examples, answers[variant], labels), farthest[variant]
         )
-    scores = {}
-    for variant, rows in logits.items():
-        found = np.stack(rows)
-        scores[variant] = {
-            "accuracy": _accuracy(found, labels),
-            "max_abs_difference": float(np.abs(found - reference_logits).max()),
-        }
-    return _accuracy(reference_logits, labels), scores
+        for variant in models
+    }
 
 
 def measure_latency(
@@ -98,11 +109,12 @@ def measure_latency(
     return latency_ms
 
 
-def choose(variants: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def choose(variants: Sequence[Mapping[str, Any]], metric: str) -> tuple[str, str]:
     """Keeps int8 only if it is faster here and loses at most `MAX_LOSS`.
 
     Args:
-        variants: of "float32" and "int8": `name`, `accuracy`, `latency_ms`.
+        variants: of "float32" and "int8": `name`, `latency_ms`, and the metric.
+        metric: what a good variant must not lose; higher is better.
 
     Returns:
         The name of the variant, and a sentence that says why.
@@ -113,19 +125,19 @@ def choose(variants: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         full["latency_ms"][length] / small["latency_ms"][length]
         for length in full["latency_ms"]
     )
-    loss = full["accuracy"] - small["accuracy"]
-    accuracies = f"{small['accuracy']:.4f} against {full['accuracy']:.4f}"
+    loss = full[metric] - small[metric]
+    scores = f"{small[metric]:.4f} against {full[metric]:.4f}"
     times = f"{speedup:.2f} times as fast as float32 here (geometric mean over lengths)"
-    # Accuracies are counts divided: what should be just 0.005 may be a bit more.
+    # Scores are counts divided: what should be just 0.005 may be a bit more.
     if loss > MAX_LOSS + 1e-9:
         return "float32", (
-            f"int8 loses {100 * loss:.2f} points of accuracy ({accuracies}), more than "
-            f"the {100 * MAX_LOSS:.1f} that it may."
+            f"int8 loses {100 * loss:.2f} points of {spoken(metric)} ({scores}), more "
+            f"than the {100 * MAX_LOSS:.1f} that it may."
         )
     if speedup <= 1:
-        return "float32", f"int8 is only {times}; its accuracy is {accuracies}."
+        return "float32", f"int8 is only {times}; its {spoken(metric)} is {scores}."
     return "int8", (
-        f"int8 is {times}, and its accuracy is {accuracies}, within "
+        f"int8 is {times}, and its {spoken(metric)} is {scores}, within "
         f"{100 * MAX_LOSS:.1f} points."
     )
 
@@ -134,5 +146,9 @@ def choose(variants: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
 _MAX_ROUNDS = 300
 
 
-def _accuracy(logits: np.ndarray, labels: Sequence[int]) -> float:
-    return float(np.mean(np.argmax(logits, axis=1) == np.asarray(labels)))
+def _farthest(found: Sequence[Outputs], expected: Sequence[Outputs]) -> float:
+    return max(
+        float(np.abs(ours[name] - theirs[name]).max(initial=0.0))
+        for ours, theirs in zip(found, expected, strict=True)
+        for name in ours
+    )

@@ -4,24 +4,25 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-import numpy as np
 
 from bert_cpu import storage
 from bert_cpu.errors import UserError
-from bert_cpu.export.compare import Tokenized, choose, compare, measure_latency
+from bert_cpu.export.compare import choose, compare, measure_latency
 from bert_cpu.export.tflite import convert, length_buckets
 from bert_cpu.models.bundle import BundleInfo, check_bundle
+from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.tflite_model import FORMAT
+from bert_cpu.task import Task
 
 
 def export_tflite(
     run_dir: str | os.PathLike[str],
-    examples: Iterable[Tokenized],
-    reference_logits: np.ndarray,
+    task: Task,
+    labels: Sequence[str],
+    answered: Iterable[Answered],
     threads: int | None = None,
     log: Callable[[str], object] = print,
 ) -> dict[str, Any]:
@@ -31,24 +32,25 @@ def export_tflite(
 
     Args:
         run_dir: a run that has `bundle/`.
-        examples: the test split: `(input_ids, token_type_ids, label_id)`, without
-            padding, cut to the bundle's `max_length`.
-        reference_logits: float32 `(examples, num_labels)`, the trained model's
-            answers to the same examples.
+        task: the bundle's.
+        labels: as `Task.answer` takes them.
+        answered: the examples of the test split, each with the trained model's
+            outputs and answer.
         threads: threads of one run. Default: the cores this process may use.
         log: is called with a line about each stage.
 
     Returns:
         What is in `tflite/report.json`: `variants` (each with `name`, `size_mb`,
-        `accuracy`, `max_abs_difference`, `latency_ms`), `chosen`, `why`,
-        `keras_accuracy`, `examples`.
+        `max_abs_difference`, `latency_ms` and the task's metrics), `metrics` (the
+        names of those), `chosen`, `why`, `keras` (the trained model's metrics),
+        `examples`.
 
     Raises:
         UserError: if there is no bundle, it was changed, its model can't be
             exported, the test split is empty, or the disk is full.
 
     Example:
-    >>> report = export_tflite("runs/movie_reviews", examples, logits)
+    >>> report = export_tflite("runs/movie_reviews", task, labels, answered)
     >>> report["chosen"]
     'int8'
     """
@@ -63,33 +65,33 @@ def export_tflite(
     buckets = length_buckets(info.max_length)
     with storage.new_directory(run_dir / "tflite") as output_dir:
         log(f"Converting, one signature for each length of {buckets} tokens")
-        paths = convert(bundle_dir, output_dir, buckets)
+        paths = convert(bundle_dir, output_dir, buckets, task)
         models = {
             variant: BucketedInterpreter(path, buckets, threads)
             for variant, path in paths.items()
         }
-        log(
-            f"Evaluating {' and '.join(paths)} on {len(reference_logits)} test examples"
-        )
-        keras_accuracy, scores = compare(models, examples, reference_logits)
+        log(f"Evaluating {' and '.join(paths)} on the whole test split")
+        trained, compared = compare(models, task, labels, answered)
         log("Measuring the latency of one sequence")
         latency_ms = measure_latency(models, buckets)
         variants = [
             {
                 "name": variant,
                 "size_mb": path.stat().st_size / 1e6,
-                **scores[variant],
+                **{name: compared[variant].measured[name] for name in task.metrics},
+                "max_abs_difference": compared[variant].max_abs_difference,
                 "latency_ms": latency_ms[variant],
             }
             for variant, path in paths.items()
         ]
-        chosen, why = choose(variants)
+        chosen, why = choose(variants, task.metrics[0])
         report = {
             "variants": variants,
             "chosen": chosen,
             "why": why,
-            "keras_accuracy": keras_accuracy,
-            "examples": len(reference_logits),
+            "metrics": list(task.metrics),
+            "keras": {name: trained[name] for name in task.metrics},
+            "examples": trained["examples"],
         }
         _write_beside(output_dir, bundle_dir, info, buckets, report)
     log(why)

@@ -9,9 +9,10 @@ What differs from the textbook encoder, and why the answer doesn't:
 - Query, key and value are one matrix product, `(length, 3 * hidden_size)`.
 - The factor `1 / sqrt(head_size)` is already in the query's weights.
 - There is no batch axis: every product outside attention is of two matrices.
-- The last block works for the first token only: the head reads nothing else.
+- The last block works for the first token only, where the head reads nothing else.
 """
 
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ import tensorflow as tf
 
 from bert_cpu.errors import UserError
 from bert_cpu.export.lean_weights import int8_rows, lean_weights
+from bert_cpu.task import Task
 
 # By the names of config.json's `hidden_act`. The converter knows both kinds of GELU
 # again by their TensorFlow form, and makes one operation of each.
@@ -38,18 +40,21 @@ _PENALTY = -1e4
 
 
 class LeanGraph(tf.Module):
-    """A classifier of one sequence, from Hugging Face weights.
+    """An encoder of one sequence with a task's head, from Hugging Face weights.
 
     Args:
-        weights: name -> array, the names of Hugging Face's
-            `BertForSequenceClassification`, matrices stored `(out, in)`.
+        weights: name -> array, the names of transformers' class for the task,
+            matrices stored `(out, in)`.
         config: the fields of the bundle's `config.json`.
+        task: whose head is on the encoder.
+        token_ids: special token -> its id.
         int8_words: keep the word table as int8 with one float32 step a row. The
             converter would give the whole table one step, as wide as its largest
             row needs.
 
     Raises:
-        UserError: if the activation is not supported, or a weight is missing.
+        UserError: if the activation is not supported, or a weight is missing (that of
+            the pooler by `signature`, since not every task reads it).
 
     Reference: Devlin et al. 2018, https://arxiv.org/abs/1810.04805.
     """
@@ -58,6 +63,8 @@ class LeanGraph(tf.Module):
         self,
         weights: Mapping[str, np.ndarray],
         config: Mapping[str, Any],
+        task: Task,
+        token_ids: Mapping[str, int] | None = None,
         int8_words: bool = False,
     ):
         super().__init__()
@@ -67,12 +74,20 @@ class LeanGraph(tf.Module):
                 f"The model's hidden_act is '{activation}', which can't be exported "
                 f"(these can: {', '.join(_ACTIVATIONS)}). Train from another encoder."
             )
-        self._activation = _ACTIVATIONS[activation]
+        self.activation = _ACTIVATIONS[activation]
+        # A plain dict would be taken for weights to save.
+        self.token_ids = types.MappingProxyType(token_ids or {})
+        self._task = task
         self._num_blocks = config["num_hidden_layers"]
         self._num_heads = config["num_attention_heads"]
+        self._is_short = task.reads_first_token
         self._epsilon = config["layer_norm_eps"]
-        values = lean_weights(weights, config)
+        values = lean_weights(weights, config, task)
         if int8_words:
+            if task.multiplies_words:
+                # Rows with steps of their own can't be multiplied with: a second
+                # copy, which the converter rounds its own way.
+                values["decoder"] = values["words"]
             values["words"], steps = int8_rows(values["words"])
             # The converter would quantize a float column as well: count it in
             # whole units, 2**30 of which are the widest step.
@@ -88,21 +103,57 @@ class LeanGraph(tf.Module):
 
         Returns:
             A concrete function of int32 `input_ids`, `token_type_ids` and
-            `attention_mask`, each `(1, length)`, to
-            `{"logits": float32 (1, num_labels)}`.
+            `attention_mask`, each `(1, length)`, to the task's outputs for one
+            sequence, float32 `(1, …)`.
         """
         ids = tf.TensorSpec((1, length), tf.int32)
-        return tf.function(self._logits).get_concrete_function(
+        # Nothing in it hangs on a value; and errors come out as they were raised.
+        return tf.function(self._outputs, autograph=False).get_concrete_function(
             input_ids=ids, token_type_ids=ids, attention_mask=ids
         )
 
-    def _logits(self, input_ids, token_type_ids, attention_mask):
+    def product(self, name, x):
+        """`x` times a matrix, plus its bias: `(rows, in)` -> `(rows, out)`."""
+        bias = self._weights[f"{name}/bias"]
+        return tf.matmul(x, self._weights[f"{name}/kernel"]) + bias
+
+    def bias(self, name):
+        """One of the task's vectors to add, `(out,)`."""
+        return self._weights[f"{name}/bias"]
+
+    def pooled(self, x):
+        """The pooler's view of tokens, `(rows, hidden_size)`."""
+        if "pooler/kernel" not in self._weights:
+            raise UserError(
+                "The bundle has no weight 'bert.pooler.dense.weight', which its task "
+                "reads. Train again, or restore its model.safetensors."
+            )
+        return tf.tanh(self.product("pooler", x))
+
+    def norm(self, name, x):
+        """Layer norm of each row."""
+        centered = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centered), axis=-1, keepdims=True)
+        normed = centered * tf.math.rsqrt(variance + self._epsilon)
+        return normed * self._weights[f"{name}/gamma"] + self._weights[f"{name}/beta"]
+
+    def words_product(self, x):
+        """Each row times each word: `(rows, hidden_size)` -> `(rows, vocab_size)`."""
+        words = self._weights.get("decoder", self._weights["words"])
+        return tf.matmul(x, words, transpose_b=True)
+
+    def _outputs(self, input_ids, token_type_ids, attention_mask):
         x = self._embed(input_ids[0], token_type_ids[0])  # (length, hidden_size)
         penalty = (1.0 - tf.cast(attention_mask, tf.float32)) * _PENALTY
         for block in range(self._num_blocks):
-            x = self._block(str(block), x, penalty, block == self._num_blocks - 1)
-        pooled = tf.tanh(self._product("pooler", x))  # (1, hidden_size)
-        return {"logits": self._product("classifier", pooled)}
+            is_last = block == self._num_blocks - 1
+            x = self._block(str(block), x, penalty, is_last and self._is_short)
+        inputs = {
+            "input_ids": input_ids[0],
+            "token_type_ids": token_type_ids[0],
+            "attention_mask": attention_mask[0],
+        }
+        return self._task.lean_outputs(self, x, inputs)
 
     def _embed(self, input_ids, token_type_ids):
         words = tf.gather(self._weights["words"], input_ids)
@@ -112,39 +163,29 @@ class LeanGraph(tf.Module):
             words = tf.cast(words, tf.float32) * steps
         x = words + self._weights["positions"][: input_ids.shape[0]]
         x += tf.gather(self._weights["segments"], token_type_ids)
-        return self._norm("embeddings", x)
+        return self.norm("embeddings", x)
 
-    def _block(self, name, x, penalty, is_last):
-        if is_last:
-            key, value = tf.split(self._heads(self._product(f"{name}/kv", x), 2), 2)
+    def _block(self, name, x, penalty, first_only):
+        if first_only:
+            key, value = tf.split(self._heads(self.product(f"{name}/kv", x), 2), 2)
             x = x[:1]
-            query = self._heads(self._product(f"{name}/query", x), 1)
+            query = self._heads(self.product(f"{name}/query", x), 1)
         else:
-            qkv = self._heads(self._product(f"{name}/qkv", x), 3)
+            qkv = self._heads(self.product(f"{name}/qkv", x), 3)
             query, key, value = tf.split(qkv, 3)  # (num_heads, length, head_size)
         scores = tf.matmul(query, key, transpose_b=True) + penalty
         attended = tf.matmul(tf.nn.softmax(scores), value)
         # (num_heads, queries, head_size) -> (queries, hidden_size)
         attended = tf.reshape(tf.transpose(attended, (1, 0, 2)), x.shape)
 
-        x += self._product(f"{name}/attention", attended)
-        x = self._norm(f"{name}/attention_norm", x)
-        grown = self._activation(self._product(f"{name}/grow", x))
-        x += self._product(f"{name}/shrink", grown)
-        return self._norm(f"{name}/output_norm", x)
+        x += self.product(f"{name}/attention", attended)
+        x = self.norm(f"{name}/attention_norm", x)
+        grown = self.activation(self.product(f"{name}/grow", x))
+        x += self.product(f"{name}/shrink", grown)
+        return self.norm(f"{name}/output_norm", x)
 
     def _heads(self, joined, parts):
         """(length, parts * hidden_size) -> (parts * num_heads, length, head_size)."""
         length, width = joined.shape
         shape = (length, parts * self._num_heads, width // parts // self._num_heads)
         return tf.transpose(tf.reshape(joined, shape), (1, 0, 2))
-
-    def _product(self, name, x):
-        bias = self._weights[f"{name}/bias"]
-        return tf.matmul(x, self._weights[f"{name}/kernel"]) + bias
-
-    def _norm(self, name, x):
-        centered = x - tf.reduce_mean(x, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centered), axis=-1, keepdims=True)
-        normed = centered * tf.math.rsqrt(variance + self._epsilon)
-        return normed * self._weights[f"{name}/gamma"] + self._weights[f"{name}/beta"]

@@ -7,28 +7,31 @@ from typing import Any
 import numpy as np
 
 from bert_cpu.errors import UserError
+from bert_cpu.task import Task
 
 
 def lean_weights(
-    weights: Mapping[str, np.ndarray], config: Mapping[str, Any]
+    weights: Mapping[str, np.ndarray], config: Mapping[str, Any], task: Task
 ) -> dict[str, np.ndarray]:
     """Transposes, scales and joins weights, so that inference needn't.
 
     Matrices become `(in, out)`. The query's weights and bias are divided by the
     square root of the head size, as attention would divide its scores. Query, key
     and value are joined along `out`, except that the last block's query stands
-    alone, because it is asked for the first token only.
+    alone if it is asked for the first token only.
 
     Args:
         weights: name -> array, the names of Hugging Face's
-            `BertForSequenceClassification`, matrices stored `(out, in)`.
+            transformers' class for the task, matrices stored `(out, in)`.
         config: the fields of the bundle's `config.json`.
+        task: whose head is on the encoder.
 
     Returns:
         name -> float32 array: `words`, `positions`, `segments`, `embeddings/gamma`
         and `beta`; for every block N `N/qkv`, `N/attention`, `N/attention_norm`,
-        `N/grow`, `N/shrink`, `N/output_norm`; `pooler`; `classifier`. A product
-        has `/kernel` and `/bias`, a norm `/gamma` and `/beta`.
+        `N/grow`, `N/shrink`, `N/output_norm`; `pooler`, if there is one; and what
+        the task names. A product has `/kernel` and `/bias`, a norm `/gamma` and
+        `/beta`.
 
     Raises:
         UserError: if a weight is missing.
@@ -50,7 +53,7 @@ def lean_weights(
         ]
         for name in ("query/kernel", "query/bias"):
             projections[0][name] = projections[0][name] / math.sqrt(head_size)
-        if block == num_blocks - 1:
+        if block == num_blocks - 1 and task.reads_first_token:
             query, key, value = projections
             lean |= _join(f"{block}/query", query)
             lean |= _join(f"{block}/kv", key, value)
@@ -65,8 +68,14 @@ def lean_weights(
         lean |= _product(f"{block}/grow", weights, source + "intermediate.dense")
         lean |= _product(f"{block}/shrink", weights, source + "output.dense")
         lean |= _norm(f"{block}/output_norm", weights, source + "output.LayerNorm")
-    lean |= _product("pooler", weights, "bert.pooler.dense")
-    lean |= _product("classifier", weights, "classifier")
+    if "bert.pooler.dense.weight" in weights:
+        lean |= _product("pooler", weights, "bert.pooler.dense")
+    for name, source in task.lean_products.items():
+        lean |= _product(name, weights, source)
+    for name, source in task.lean_norms.items():
+        lean |= _norm(name, weights, source)
+    for name, source in task.lean_biases.items():
+        lean[f"{name}/bias"] = _get(weights, source + ".bias")
     return lean
 
 
@@ -91,8 +100,8 @@ def _get(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         return np.asarray(weights[name], np.float32)
     except KeyError:
         raise UserError(
-            f"The bundle has no weight '{name}', so it isn't a BERT classifier that "
-            "can be exported. Train again, or restore its model.safetensors."
+            f"The bundle has no weight '{name}', so it isn't a BERT that can be "
+            "exported. Train again, or restore its model.safetensors."
         ) from None
 
 

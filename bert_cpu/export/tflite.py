@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from bert_cpu.export.lean_graph import LeanGraph
+from bert_cpu.task import Task
 
 VARIANTS = ("float32", "int8")
 
@@ -27,9 +29,12 @@ def length_buckets(max_length: int) -> list[int]:
 
 
 def convert(
-    bundle_dir: pathlib.Path, output_dir: pathlib.Path, buckets: Sequence[int]
+    bundle_dir: pathlib.Path,
+    output_dir: pathlib.Path,
+    buckets: Sequence[int],
+    task: Task,
 ) -> dict[str, pathlib.Path]:
-    """Writes a bundle's classifier as `float32.tflite` and `int8.tflite`.
+    """Writes a bundle's model as `float32.tflite` and `int8.tflite`.
 
     Each has a signature `serve_N` for each bucket N, which share one copy of the
     weights. In `int8.tflite` each column of a matrix has a step of its own, and so
@@ -40,6 +45,7 @@ def convert(
         bundle_dir: a bundle that `check_bundle` has passed.
         output_dir: an existing directory.
         buckets: lengths in tokens.
+        task: the bundle's.
 
     Returns:
         variant -> file.
@@ -49,9 +55,12 @@ def convert(
     """
     config = json.loads((bundle_dir / "config.json").read_text(encoding="utf-8"))
     weights = load_file(bundle_dir / "model.safetensors")
+    tokenizer = Tokenizer.from_file(str(bundle_dir / "tokenizer.json"))
+    added = tokenizer.get_added_tokens_decoder().items()
+    token_ids = {token.content: index for index, token in added}
     paths = {}
     for variant in VARIANTS:
-        graph = LeanGraph(weights, config, int8_words=variant == "int8")
+        graph = LeanGraph(weights, config, task, token_ids, variant == "int8")
         paths[variant] = output_dir / f"{variant}.tflite"
         paths[variant].write_bytes(_convert_graph(graph, variant, output_dir, buckets))
     return paths

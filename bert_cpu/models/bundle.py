@@ -13,7 +13,13 @@ import bert_cpu
 from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import load_tokenizer, read_config
-from bert_cpu.models.weights import assign_weights, collect_weights, encoder_names
+from bert_cpu.models.weights import (
+    assign_weights,
+    collect_weights,
+    encoder_names,
+    model_names,
+)
+from bert_cpu.task import Task
 
 FORMAT = "bert_cpu.bundle"
 _FILES = ("config.json", "model.safetensors", "tokenizer.json")
@@ -29,6 +35,8 @@ class BundleInfo:
     max_length: int
     text_pair: bool
     preprocess: dict
+    stride: int = 0  # Of windows, in tasks that lay them over long texts.
+    options: dict = dataclasses.field(default_factory=dict)  # Of the task.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,25 +48,25 @@ class Bundle:
     config: BertConfig
     tokenizer: BertTokenizerFast
 
-    def assign_to(self, model: keras.Model, head_names: dict[str, str]) -> None:
+    def assign_to(self, model: keras.Model, task: Task) -> None:
         """Loads the weights into a model with the head of this bundle's task.
 
         Args:
             model: as the task's `build` returns it for this bundle's config.
-            head_names: the task's. Keras variable path -> tensor name.
+            task: this bundle's.
 
         Raises:
             UserError: if a tensor is missing or doesn't fit the config.
         """
         path = self.directory / "model.safetensors"
-        names = _tensor_names(self.config, head_names)
+        names = _tensor_names(self.config, model, task)
         assign_weights(model, names, safetensors.numpy.load_file(path), str(path))
 
 
 def save_bundle(
     directory: pathlib.Path,
     model: keras.Model,
-    head_names: dict[str, str],
+    task: Task,
     config: BertConfig,
     tokenizer: BertTokenizerFast,
     info: BundleInfo,
@@ -68,7 +76,7 @@ def save_bundle(
     Args:
         directory: written aside and renamed, so it is whole or not there.
         model: keras.Model with an encoder and a head.
-        head_names: the task's. Keras variable path -> tensor name.
+        task: what the head is for.
         config: the encoder's.
         tokenizer: the encoder's.
         info: what to remember beside the weights.
@@ -77,7 +85,7 @@ def save_bundle(
         UserError: if the disk is full.
     """
     with storage.new_directory(directory) as aside:
-        _write_model(aside, model, head_names, config, info)
+        _write_model(aside, model, task, config, info)
         _write_tokenizer(aside, tokenizer)
         names = [path.name for path in aside.iterdir()]
         description = {
@@ -131,28 +139,33 @@ def check_bundle(directory: pathlib.Path) -> BundleInfo:
             max_length=description["max_length"],
             text_pair=description["text_pair"],
             preprocess=description["preprocess"],
+            stride=description.get("stride", 0),
+            options=description.get("options", {}),
         )
     except KeyError as error:
         raise UserError(f"'{path}' has no {error}. {_REMEDY}") from None
 
 
-def _tensor_names(config, head_names):
-    encoder = encoder_names(config.num_hidden_layers)
-    return {path: f"bert.{name}" for path, name in encoder.items()} | head_names
+def _tensor_names(config, model, task):
+    encoder = model_names(model, encoder_names(config.num_hidden_layers))
+    return {path: f"bert.{name}" for path, name in encoder.items()} | {
+        **task.head_names
+    }
 
 
-def _write_model(directory, model, head_names, config, info):
-    labels = dict(enumerate(info.labels))
+def _write_model(directory, model, task, config, info):
+    labels = dict(enumerate(info.labels)) or {0: "LABEL_0"}
     described = BertConfig(
         **{
             **config.to_dict(),
-            "architectures": ["BertForSequenceClassification"],
+            "architectures": [task.architecture],
+            "problem_type": task.problem_type,
             "id2label": labels,
             "label2id": {label: index for index, label in labels.items()},
         }
     )
     described.save_pretrained(directory)
-    tensors = collect_weights(model, _tensor_names(config, head_names))
+    tensors = collect_weights(model, _tensor_names(config, model, task))
     safetensors.numpy.save_file(
         tensors, directory / "model.safetensors", metadata={"format": "pt"}
     )

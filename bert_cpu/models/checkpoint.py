@@ -13,9 +13,11 @@ from transformers import BertConfig, BertTokenizerFast
 
 from bert_cpu.data.minilm import minilm_directory
 from bert_cpu.errors import UserError
-from bert_cpu.models.weights import assign_weights, encoder_names
+from bert_cpu.models.tf1_checkpoint import find_tf1_checkpoint, read_tf1_tensors
+from bert_cpu.models.weights import assign_weights, encoder_names, model_names
 
 _FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer.json")
+_TF1_CONFIG = "bert_config.json"
 _OPTIONAL_FILES = ("tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -28,31 +30,39 @@ class Checkpoint:
     config: BertConfig
     tokenizer: BertTokenizerFast
 
-    def assign_to(self, encoder: keras.Model) -> list[str]:
+    def assign_to(
+        self, model: keras.Model, head_names: Mapping[str, str] | None = None
+    ) -> list[str]:
         """Loads the weights into an encoder that was built from `config`.
 
         Args:
-            encoder: as `build_encoder` returns it.
+            model: as `build_encoder` returns it, or one with a head on top.
+            head_names: Keras variable path -> tensor name, of a head's weights that
+                are to be loaded as well, as far as the checkpoint has them.
 
         Returns:
             list of str: the tensors that the checkpoint lacks and that keep
-            their random start. Only the pooler may be missing, as it is after
-            pre-training without next-sentence prediction.
+            their random start. Of the encoder only the pooler may be missing, as
+            it is after pre-training without next-sentence prediction.
 
         Raises:
             UserError: if a tensor is missing or doesn't fit the config.
         """
-        path = self.directory / "model.safetensors"
-        tensors = read_encoder_tensors(path)
-        names = encoder_names(self.config.num_hidden_layers)
-        absent = [name for name in names.values() if name not in tensors]
-        if absent and all(name.startswith("pooler.") for name in absent):
-            names = {path: name for path, name in names.items() if name not in absent}
-            absent = sorted(absent)
-        else:
-            absent = []
-        assign_weights(encoder, names, tensors, str(path))
-        return absent
+        tf1 = find_tf1_checkpoint(self.directory)
+        source = tf1 or self.directory / "model.safetensors"
+        tensors = read_tf1_tensors(source) if tf1 else read_encoder_tensors(source)
+        encoder = model_names(model, encoder_names(self.config.num_hidden_layers))
+        head = head_names or {}
+        names = {**encoder, **head}
+        absent = {
+            path: name
+            for path, name in names.items()
+            if name not in tensors and (path.startswith("pooler/") or path in head)
+        }
+        for path in absent:
+            del names[path]
+        assign_weights(model, names, tensors, str(source))
+        return sorted(absent.values())
 
 
 def open_checkpoint(name: str) -> Checkpoint:
@@ -60,13 +70,15 @@ def open_checkpoint(name: str) -> Checkpoint:
 
     Args:
         name: `minilm` (MiniLM-L6, from the package index), a directory in the
-            Hugging Face layout, or a hub id such as `bert-base-chinese`.
+            Hugging Face layout or with one of Google's original checkpoints, or a
+            hub id such as `bert-base-chinese`.
 
     Raises:
         UserError: if it can't be found, isn't BERT, or lacks a file.
     """
     directory = _find(name)
-    config = read_config(directory / "config.json")
+    is_tf1 = find_tf1_checkpoint(directory) is not None
+    config = read_config(directory / (_TF1_CONFIG if is_tf1 else "config.json"))
     tokenizer = load_tokenizer(directory)
     if len(tokenizer) > config.vocab_size:
         raise UserError(
@@ -77,7 +89,7 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 
 def read_config(path: pathlib.Path) -> BertConfig:
-    """Reads a `config.json`.
+    """Reads a `config.json`, or the original's `bert_config.json`.
 
     Raises:
         UserError: if it is missing, isn't JSON, or describes another model.
@@ -90,7 +102,9 @@ def read_config(path: pathlib.Path) -> BertConfig:
         ) from None
     except ValueError as error:
         raise UserError(f"'{path}' is not JSON ({error}). Fetch it again.") from error
-    kind = fields.get("model_type") if isinstance(fields, dict) else None
+    # The original names no type: there was only BERT.
+    default = "bert" if path.name == _TF1_CONFIG else None
+    kind = fields.get("model_type", default) if isinstance(fields, dict) else None
     if kind != "bert":
         raise UserError(
             f"'{path}' describes a model of type {kind!r}, but only 'bert' is read. "
@@ -106,6 +120,9 @@ def read_config(path: pathlib.Path) -> BertConfig:
 def load_tokenizer(directory: pathlib.Path) -> BertTokenizerFast:
     """Reads a WordPiece tokenizer from a directory in the Hugging Face layout.
 
+    Where there is a vocab.txt and nothing beside it, as the original has it, texts
+    are lower-cased unless a word of it has a capital letter.
+
     Raises:
         UserError: if neither `tokenizer.json` nor `vocab.txt` can be read.
     """
@@ -115,8 +132,18 @@ def load_tokenizer(directory: pathlib.Path) -> BertTokenizerFast:
             f"'{directory}' has neither tokenizer.json nor vocab.txt. Add the one "
             "that the checkpoint was trained with."
         )
+    rules = ("tokenizer.json", "tokenizer_config.json")
     try:
-        return BertTokenizerFast.from_pretrained(str(directory), local_files_only=True)
+        options = {}
+        if not any((directory / name).is_file() for name in rules):
+            words = (directory / "vocab.txt").read_text(encoding="utf-8").split("\n")
+            # Special words, such as [CLS], are no words of a text.
+            options["do_lower_case"] = all(
+                word == word.lower() or word.startswith("[") for word in words
+            )
+        return BertTokenizerFast.from_pretrained(
+            str(directory), local_files_only=True, **options
+        )
     except Exception as error:  # tokenizers raises bare Exception.
         reason = " ".join(str(error).split())
         raise UserError(

@@ -46,6 +46,15 @@ def encoder_names(num_layers: int) -> dict[str, str]:
     return names
 
 
+def model_names(model: keras.Model, names: Mapping[str, str]) -> dict[str, str]:
+    """Those of `names` that a model has a variable for.
+
+    A head that reads every token leaves the pooler out.
+    """
+    paths = {variable.path for variable in model.variables}
+    return {path: name for path, name in names.items() if path in paths}
+
+
 def assign_weights(
     model: keras.Model,
     names: Mapping[str, str],

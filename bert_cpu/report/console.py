@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bert_cpu.report.confused_pairs import confused_pairs
 from bert_cpu.report.one_line import one_line
+from bert_cpu.report.spoken import metric_names, spoken
 
 # Of a matrix of more labels, or wider than the terminal, its worst pairs are shown.
 MAX_MATRIX_LABELS = 8
@@ -70,7 +71,8 @@ def print_tflite(report: dict[str, Any], console: Console) -> None:
     variants = report.get("variants", [])
     latencies = [variant.get("latency_ms", {}) for variant in variants]
     buckets = sorted({bucket for row in latencies for bucket in row}, key=int)
-    table = _table("variant", "MB", "accuracy", "largest\ndifference")
+    shown = metric_names(report)[0]
+    table = _table("variant", "MB", spoken(shown), "largest\ndifference")
     for bucket in buckets:
         table.add_column(f"ms at\n{bucket}", justify="right")
     for variant, latency in zip(variants, latencies, strict=True):
@@ -78,14 +80,15 @@ def print_tflite(report: dict[str, Any], console: Console) -> None:
         table.add_row(
             Text(f"{variant.get('name')}{' (chosen)' if is_chosen else ''}"),
             _number(variant.get("size_mb"), ".1f"),
-            _number(variant.get("accuracy"), ".4f"),
+            _number(variant.get(shown), ".4f"),
             _number(variant.get("max_abs_difference"), ".1e"),
             *(_number(latency.get(bucket), ".2f") for bucket in buckets),
             style="bold green" if is_chosen else "",
         )
     _print_heading(
         f"TensorFlow Lite on {_number(report.get('examples'), ',')} test texts "
-        f"(Keras: accuracy {_number(report.get('keras_accuracy'), '.4f')})",
+        f"(Keras: {spoken(shown)} "
+        f"{_number(report.get('keras', {}).get(shown), '.4f')})",
         console,
     )
     console.print(table)
@@ -94,15 +97,15 @@ def print_tflite(report: dict[str, Any], console: Console) -> None:
 
 
 def _print_scores(metrics: dict[str, Any], console: Console) -> None:
-    table = _table("split", "accuracy", "macro-F1", "loss", "texts")
+    names = metric_names(metrics)
+    table = _table("split", *map(spoken, names), "loss", "texts")
     for split in SPLITS:
         scores = metrics.get(split, {})
         # Of the training split there is only the speed, unless it was evaluated.
-        if "accuracy" in scores:
+        if names[0] in scores:
             table.add_row(
                 split,
-                _number(scores.get("accuracy"), ".4f"),
-                _number(scores.get("macro_f1"), ".4f"),
+                *(_number(scores.get(name), ".4f") for name in names),
                 _number(scores.get("loss"), ".4f"),
                 _number(scores.get("examples"), ","),
                 style="bold" if split == "test" else "",

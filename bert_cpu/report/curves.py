@@ -67,44 +67,49 @@ def draw_loss(steps: list[dict], epochs: list[dict]) -> Drawing | None:
     return drawing
 
 
-def draw_validation(epochs: list[dict]) -> Drawing | None:
-    """Accuracy and macro-F1 of the validation split after each epoch.
+def draw_validation(epochs: list[dict], metrics: Sequence[str]) -> Drawing | None:
+    """Scores of the validation split after each epoch.
 
     Args:
-        epochs: lines of the history with `epoch`, `validation_accuracy` and
-            `validation_macro_f1`.
+        epochs: lines of the history with `epoch` and `validation_…` for each metric.
+        metrics: the most important first; two at most are drawn.
 
     Returns:
         Drawing, or None if no epoch has ended.
     """
-    numbers, accuracy = _series(epochs, "validation_accuracy", at="epoch")
-    _, macro_f1 = _series(epochs, "validation_macro_f1", at="epoch")
+    first, *others = metrics[:2]
+    numbers, scores = _series(epochs, f"validation_{first}", at="epoch")
     if not numbers:
         return None
     drawing = Drawing("validation", HALF_WIDTH, HALF_HEIGHT)
     axes = drawing.axes(left=44, top=24, right=16, bottom=40)
-    axes.plot(
-        *_series(epochs, "validation_macro_f1", at="epoch"),
-        color=light("second"),
-        linewidth=1.6,
-        linestyle=(0, (4, 2)),
-        marker="s",
-        markersize=5,
-        gid="macro_f1",
-    )
+    drawn = list(scores)
+    for other in others:
+        at, values = _series(epochs, f"validation_{other}", at="epoch")
+        drawn += values
+        axes.plot(
+            at,
+            values,
+            color=light("second"),
+            linewidth=1.6,
+            linestyle=(0, (4, 2)),
+            marker="s",
+            markersize=5,
+            gid=other,
+        )
     axes.plot(
         numbers,
-        accuracy,
+        scores,
         color=light("first"),
         linewidth=2,
         marker="o",
         markersize=6,
-        gid="accuracy",
+        gid=first,
     )
-    best = max(range(len(numbers)), key=lambda index: accuracy[index])
+    best = max(range(len(numbers)), key=lambda index: scores[index])
     axes.annotate(
-        f"{accuracy[best]:.4f}",
-        (numbers[best], accuracy[best]),
+        f"{scores[best]:.4f}",
+        (numbers[best], scores[best]),
         (0, 10),
         textcoords="offset points",
         ha="center",
@@ -112,8 +117,8 @@ def draw_validation(epochs: list[dict]) -> Drawing | None:
         fontweight="bold",
         color=light("first"),
     )
-    lowest, highest = min(accuracy + macro_f1), max(accuracy + macro_f1)
-    # Two points of accuracy at least: a smaller window would magnify chance.
+    lowest, highest = min(drawn), max(drawn)
+    # Two points at least: a smaller window would magnify chance.
     margin = max(highest - lowest, 0.02) * 0.25
     axes.set_ylim(lowest - margin, highest + margin)
     axes.set_xlim(min(numbers) - 0.5, max(numbers) + 0.5)

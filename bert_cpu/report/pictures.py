@@ -11,6 +11,7 @@ from bert_cpu.report.curves import draw_loss, draw_validation
 from bert_cpu.report.drawing import HALF_WIDTH, Drawing
 from bert_cpu.report.palette import SERIES
 from bert_cpu.report.read_run import Run
+from bert_cpu.report.spoken import metric_names, spoken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +56,13 @@ def _loss(run: Run) -> Picture | None:
 
 
 def _validation(run: Run) -> Picture | None:
+    names = metric_names(run.metrics)[:2]
     return _picture(
-        draw_validation(run.epochs),
+        draw_validation(run.epochs, names),
         "Validation after each epoch",
         "每轮验证",
-        "The number is the best accuracy. The axis does not start at zero.",
-        [("first", "accuracy"), ("second", "macro-F1")],
+        f"The number is the best {spoken(names[0])}. The axis does not start at zero.",
+        list(zip(("first", "second"), map(spoken, names), strict=False)),
     )
 
 

@@ -16,6 +16,7 @@ from bert_cpu.report.one_line import one_line
 from bert_cpu.report.palette import PALETTE
 from bert_cpu.report.pictures import draw_pictures
 from bert_cpu.report.read_run import Run, read_run
+from bert_cpu.report.spoken import metric_names, spoken, spoken_chinese
 from bert_cpu.settings import TrainSettings
 from bert_cpu.storage import written_aside
 
@@ -42,6 +43,7 @@ def write_report(run_dir: Path) -> Path:
     run = read_run(run_dir)
     page = _template().render(
         run=run,
+        names=metric_names(run.metrics),
         summary=_summary(run),
         settings=_settings(run.config),
         pictures=draw_pictures(run),
@@ -69,6 +71,8 @@ def _template() -> jinja2.Template:
     filters: dict[str, Callable] = {
         **NUMBER_FILTERS,
         "one_line": one_line,
+        "spoken": spoken,
+        "spoken_chinese": spoken_chinese,
         "capitalize_first": lambda words: words[:1].upper() + words[1:],
     }
     environment.filters.update(filters)
@@ -89,6 +93,7 @@ def _summary(run: Run) -> dict[str, Any] | None:
     per_label = test.get("per_label", {})
     sizes = {label: row.get("examples", 0) for label, row in per_label.items()}
     total = sum(sizes.values())
+    # Without a matrix an example has not just one label.
     matrix = test.get("confusion_matrix", [])
     if not total or not matrix:
         return None

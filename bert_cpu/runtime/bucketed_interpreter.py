@@ -22,7 +22,7 @@ class BucketedInterpreter:
     Args:
         path: a .tflite file with a signature `serve_N` for each bucket N, from
             int32 `input_ids`, `token_type_ids` and `attention_mask`, each
-            `(1, N)`, to float32 `logits` `(1, num_labels)`.
+            `(1, N)`, to float32 outputs `(1, …)`.
         buckets: the lengths in tokens, ascending.
         threads: threads of one run. Default: the cores this process may use.
     """
@@ -43,15 +43,16 @@ class BucketedInterpreter:
             self._interpreter.allocate_tensors()
         self._runners: dict[int, Callable[..., dict[str, np.ndarray]]] = {}
 
-    def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> np.ndarray:
-        """Logits of one sequence, without padding.
+    def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> dict[str, np.ndarray]:
+        """Outputs for one sequence, which is given without padding.
 
         Args:
             input_ids: at most `buckets[-1]` token ids, special tokens included.
             token_type_ids: for each token 0, or 1 in the second text of a pair.
 
         Returns:
-            float32 `(num_labels,)`.
+            Name -> float32 array, without the batch axis. What has a row a token
+            has a row for each token of padding as well.
 
         Raises:
             ValueError: if the sequence is longer than the last bucket.
@@ -74,7 +75,7 @@ class BucketedInterpreter:
         outputs = self._runners[bucket](
             input_ids=padded[0], token_type_ids=padded[1], attention_mask=padded[2]
         )
-        return outputs["logits"][0]
+        return {name: output[0] for name, output in outputs.items()}
 
 
 def _usable_cores() -> int:

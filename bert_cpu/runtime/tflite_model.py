@@ -1,16 +1,21 @@
-"""A converted model with its tokenizer: from text to logits."""
+"""A converted model with its tokenizer: from text to an answer."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from bert_cpu import storage
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter, Ids
+from bert_cpu.example import Example
+from bert_cpu.runtime.answered import Answered
+from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.run_windows import run_windows
+from bert_cpu.task import Task
+from bert_cpu.text.windows import WindowReader
 
 FORMAT = "bert_cpu.tflite"
 
@@ -23,8 +28,8 @@ class TFLiteModel:
     Not for two threads at once: open one for each.
 
     Attributes:
-        task: what it answers, such as "classify".
-        labels: one name a logit.
+        task: what it was trained for.
+        labels: their names by id; empty for a task without.
         max_length: tokens in the longest sequence; longer texts are cut.
         buckets: the lengths that it runs at, ascending; `max_length` is the last.
         text_pair: whether it reads two texts.
@@ -32,33 +37,42 @@ class TFLiteModel:
         num_cut: how many texts were cut so far.
 
     Example:
-    >>> model = TFLiteModel.open("runs/movie_reviews/tflite")
-    >>> model.run("a quiet, lovely film").shape
-    (2,)
+    >>> model = TFLiteModel.open("runs/movie_reviews/tflite", restore_task)
+    >>> model.answer("a quiet, lovely film").label
+    'pos'
     """
 
     def __init__(
         self,
         description: dict[str, Any],
+        task: Task,
         variant: str,
         tokenizer: Tokenizer,
         interpreter: BucketedInterpreter,
     ):
-        self.task: str = description["task"]
+        self.task = task
         self.labels: list[str] = description["labels"]
         self.max_length: int = description["max_length"]
         self.buckets: list[int] = description["buckets"]
         self.text_pair: bool = description["text_pair"]
         self.variant = variant
         self.num_cut = 0
-        self._clean = _preprocess(description["preprocess"])
-        self._tokenizer = tokenizer
+        self._answer_labels = task.answer_labels(self.labels, tokenizer)
+        self._read = WindowReader(
+            tokenizer,
+            self.max_length,
+            task.too_long,
+            description.get("stride", 0),
+            task.reads_apart,
+            _preprocess(description["preprocess"]),
+        )
         self._interpreter = interpreter
 
     @classmethod
     def open(
         cls,
         directory: str | os.PathLike[str],
+        restore_task: Callable[[str, dict[str, Any]], Task],
         threads: int | None = None,
         variant: str | None = None,
     ) -> "TFLiteModel":
@@ -66,6 +80,7 @@ class TFLiteModel:
 
         Args:
             directory: one that holds `model.json`.
+            restore_task: gives the task of a name and its options.
             threads: threads of one run. Default: the cores this process may use.
             variant: "float32" or "int8". Default: the one chosen when converting.
 
@@ -78,6 +93,7 @@ class TFLiteModel:
         storage.check_model_fields(description, path, _REMEDY)
         try:
             _check_buckets(description, path)
+            task = restore_task(description["task"], description.get("options", {}))
             variant = variant or description["chosen"]
             file = f"{variant}.tflite"
             # Only what is opened: a container may ship one of the variants.
@@ -85,58 +101,44 @@ class TFLiteModel:
                 directory, _described(description["files"], file), _REMEDY
             )
             tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(
-                description["max_length"], strategy="longest_first"
-            )
             interpreter = BucketedInterpreter(
                 directory / file, description["buckets"], threads
             )
-            return cls(description, variant, tokenizer, interpreter)
+            return cls(description, task, variant, tokenizer, interpreter)
         except KeyError as error:
             raise UserError(f"'{path}' has no {error}. {_REMEDY}") from None
 
-    def is_empty(self, text: str, text_pair: str | None = None) -> bool:
-        """Whether preprocessing leaves nothing to read of a text (or of its pair).
+    def answer(self, text: str, text_pair: str | None = None) -> Any:
+        """What the task's `answer` says of a text or a pair of texts.
 
-        Training leaves such texts out, so an answer would be by chance.
-        """
-        texts = (text,) if text_pair is None else (text, text_pair)
-        return not all(self._clean(each).strip() for each in texts)
-
-    def run(self, text: str, text_pair: str | None = None) -> np.ndarray:
-        """Logits of a text or a pair of texts.
-
-        A text over `max_length` tokens is cut (the longer of a pair first) and
-        counted in `num_cut`.
-
-        Returns:
-            float32 `(num_labels,)`.
+        A text beyond `max_length` tokens is read in windows or cut, as the task
+        has it; the cut ones are counted in `num_cut`. Where preprocessing leaves
+        nothing to read of a text, the model isn't asked: training leaves such texts
+        out, so that its answer would be by chance.
 
         Raises:
             UserError: if it is a pair and the model reads one text, or the other
                 way round; or if a text is not Unicode.
         """
-        if (text_pair is not None) != self.text_pair:
+        return self.answer_example(Example(text, text_pair, None, "")).answer
+
+    def answer_example(self, example: Example) -> Answered:
+        """As `answer`, with the tokens and the outputs that it comes from."""
+        has_pair = example.text_pair is not None
+        if has_pair != self.text_pair and not self.task.reads_apart:
             raise UserError(
                 f"The model reads {_NUM_TEXTS[self.text_pair]} at a time, but got "
-                f"{_NUM_TEXTS[not self.text_pair]}. Give it what it was trained on."
+                f"{_NUM_TEXTS[has_pair]}. Give it what it was trained on."
             )
-        text = self._clean(text)
-        text_pair = None if text_pair is None else self._clean(text_pair)
-        try:
-            encoding = self._tokenizer.encode(text, text_pair)
-        except (UnicodeEncodeError, TypeError):
-            raise UserError(
-                "A text holds half of a surrogate pair, which is not Unicode. Read "
-                "the file as UTF-8."
-            ) from None
-        self.num_cut += bool(encoding.overflowing)
-        return self.run_ids(encoding.ids, encoding.type_ids)
-
-    def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> np.ndarray:
-        """Logits of a tokenized sequence; see `BucketedInterpreter.run_ids`."""
-        return self._interpreter.run_ids(input_ids, token_type_ids)
+        reading = self._read([(example.text, example.text_pair)])[0]
+        self.num_cut += reading.is_cut
+        if reading.is_empty:
+            reading = dataclasses.replace(reading, windows=[], apart=None)
+        outputs = run_windows(self._interpreter, self.task, reading)
+        answer = self.task.answer(
+            example, reading.windows, outputs, self._answer_labels
+        )
+        return Answered(example, reading, outputs, answer)
 
 
 _NUM_TEXTS = {False: "one text", True: "a pair of texts"}

@@ -3,13 +3,12 @@
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from bert_cpu.errors import UserError
-from bert_cpu.runtime.classify import Answer, classify
 from bert_cpu.runtime.tflite_model import TFLiteModel
-
-# task of model.json -> function of a model, a text and a text_pair.
-ANSWERERS = {"classify": classify}
+from bert_cpu.task import Task
+from bert_cpu.tasks.catalog import TASKS, restore_task
 
 
 def answer_texts(
@@ -17,11 +16,11 @@ def answer_texts(
     texts: Iterable[tuple[str, str | None]],
     threads: int | None = None,
     variant: str | None = None,
-) -> Iterator[Answer]:
+) -> Iterator[Any]:
     """Answers texts in their order, each as soon as it is read.
 
     There is one answer a text, so that line 7 of the output is of line 7 of the
-    input: an empty text gets an answer without a label, and the rest go on.
+    input: an empty text gets an empty answer, and the rest go on.
 
     Args:
         directory: a run's directory, or one that holds `model.json`.
@@ -29,22 +28,24 @@ def answer_texts(
         threads: threads of one text. Default: the cores this process may use.
         variant: "float32" or "int8". Default: the one chosen when converting.
 
+    Returns:
+        Answers of the model's task; see the `Answer` of its file in `tasks`.
+
     Raises:
         UserError: if there is no model or no text; see also `TFLiteModel.open`
-            and `TFLiteModel.run`.
+            and `TFLiteModel.answer`.
     """
     yield from answer_with(open_model(directory, threads, variant), texts)
 
 
 def answer_with(
     model: TFLiteModel, texts: Iterable[tuple[str, str | None]]
-) -> Iterator[Answer]:
+) -> Iterator[Any]:
     """As `answer_texts`, with a model that is open: it counts what it cuts."""
-    answer = ANSWERERS[model.task]
     position = 0
     for position, (text, text_pair) in enumerate(texts, start=1):
         try:
-            yield answer(model, text, text_pair)
+            yield model.answer(text, text_pair)
         except UserError as error:
             raise UserError(f"Text {position}: {error}") from None
     if position == 0:
@@ -76,10 +77,14 @@ def open_model(
                 f"'{directory.parent}' has no converted model. Run "
                 f"`make tflite NAME={directory.parent.resolve().name}` first."
             )
-    model = TFLiteModel.open(directory, threads, variant)
-    if model.task not in ANSWERERS:
-        raise UserError(
-            f"'{directory}' has a model for the task '{model.task}', but this program "
-            f"answers: {', '.join(ANSWERERS)}. Use a newer version of bert_cpu."
-        )
-    return model
+
+    def restore(name: str, options: dict[str, Any]) -> Task:
+        task = restore_task(name, options)
+        if task is None:
+            raise UserError(
+                f"'{directory}' has a model for the task '{name}', but this program "
+                f"answers: {', '.join(TASKS)}. Use a newer version of bert_cpu."
+            )
+        return task
+
+    return TFLiteModel.open(directory, restore, threads, variant)

@@ -30,10 +30,11 @@ class Progress:
     epoch: int = 0  # Epochs done.
     epoch_step: int = 0  # Batches done in the epoch that is under way.
     epoch_loss: float = 0.0  # Sum of their losses.
-    best_accuracy: float = -1.0  # On the validation split.
+    best_score: float = -2.0  # On the validation split. No score is so low.
     best_epoch: int = 0
     epochs_without_better: int = 0
     seconds: float = 0.0  # Spent in training steps.
+    other_seconds: float = 0.0  # Spent between epochs: measuring, saving.
     examples: int = 0  # Trained on.
     tokens: int = 0  # Of them, padding not counted.
 

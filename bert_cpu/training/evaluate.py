@@ -1,51 +1,128 @@
-"""A model's answers to a whole split."""
+"""A model's answers to a split of the records, and what they come to."""
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tokenizers import Tokenizer
 
 from bert_cpu.data.manifest import Manifest
-from bert_cpu.data.pipeline import evaluation_batches
+from bert_cpu.data.pipeline import evaluation_batches, stored_examples
+from bert_cpu.errors import UserError
+from bert_cpu.example import Example
+from bert_cpu.runtime.answered import Answered
+from bert_cpu.task import Task
+from bert_cpu.text.preprocess import Preprocess
+from bert_cpu.text.windows import WindowReader
 from bert_cpu.training.optimizer import AdamW
 
-# Without gradients to hold, more fits than in training, and is a little faster.
 _BATCH_SIZE = 64
 
 
-def predict_split(
-    predict_step: Callable, manifest: Manifest, split: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Runs a model over a split.
+class Evaluation:
+    """Runs a model over splits and measures its answers.
 
     Args:
         predict_step: as `make_predict_step` returns it.
-        manifest: of the prepared records.
-        split: str.
-
-    Returns:
-        labels, int32 `(examples,)`, and outputs, float32 `(examples, …)`, in
-        the order of the records.
+        task: what the model was trained for.
+        manifest: of the records.
+        tokenizer: that they were made with. Answers need the places of tokens in
+            the texts, which records don't keep.
     """
-    labels, outputs, indices = [], [], []
-    for batch in evaluation_batches(manifest, split, _BATCH_SIZE):
-        labels.append(batch["label"].numpy())
-        outputs.append(predict_step(batch).numpy())
-        indices.append(batch["index"].numpy())
-    order = np.argsort(np.concatenate(indices))
-    return np.concatenate(labels)[order], np.concatenate(outputs)[order]
 
+    def __init__(
+        self,
+        predict_step: Callable,
+        task: Task,
+        manifest: Manifest,
+        tokenizer: Tokenizer,
+    ):
+        self._predict_step = predict_step
+        self._task = task
+        self._manifest = manifest
+        self._labels = task.answer_labels(manifest.labels, tokenizer)
+        self._read = WindowReader(
+            tokenizer,
+            manifest.max_length,
+            task.too_long,
+            manifest.stride,
+            task.reads_apart,
+            Preprocess.from_dict(manifest.preprocess),
+        )
+        self._loss = self._weight = 0.0
 
-def evaluate_split(
-    predict_step: Callable, task, manifest: Manifest, split: str
-) -> dict:
-    """Runs a model over a split and measures: the task's metrics and `loss`."""
-    labels, outputs = predict_split(predict_step, manifest, split)
-    losses = task.losses(tf.constant(labels), tf.constant(outputs))
-    measured = task.metrics(labels, outputs, manifest.labels)
-    return {"loss": float(np.mean(losses)), **measured}
+    def __call__(self, split: str) -> dict:
+        """Measures a split: `loss` and what the task measures."""
+        return self.measure(
+            [(each.example, each.answer) for each in self.answer(split)]
+        )
+
+    def measure(self, answers: list[tuple[Example, Any]]) -> dict:
+        """Measures the answers to the split that was answered last."""
+        examples, given = zip(*answers, strict=True)
+        measured = self._task.measure(examples, given, self._labels)
+        return {"loss": self._loss / max(self._weight, 1e-9), **measured}
+
+    def answer(self, split: str) -> Iterator[Answered]:
+        """Yields each example of a split with its answer, as it is complete.
+
+        The windows of a long text may be in several batches, so that the order is
+        not quite that of the records.
+        """
+        self._loss = self._weight = 0.0
+        stored = list(stored_examples(self._manifest, split))
+        # Window -> the example that it is of.
+        owner = np.repeat(
+            np.arange(len(stored)), [example.num_windows for example in stored]
+        )
+        waiting: dict[int, dict[int, dict[str, np.ndarray]]] = {}
+        for batch in evaluation_batches(self._manifest, split, _BATCH_SIZE):
+            outputs = self._predict_step(batch)
+            self._add_loss(batch, outputs)
+            for index, of_window in self._rows(batch, outputs):
+                number = int(owner[index])
+                windows = waiting.setdefault(number, {})
+                windows[index] = of_window
+                if len(windows) == stored[number].num_windows:
+                    del waiting[number]
+                    in_order = [windows[each] for each in sorted(windows)]
+                    yield self._answer(stored[number].example, in_order)
+
+    def _add_loss(self, batch, outputs):
+        losses, counts = self._task.losses(batch, outputs, 0.0)
+        self._loss += float(tf.reduce_sum(losses))
+        self._weight += float(tf.reduce_sum(counts))
+
+    def _rows(self, batch, outputs):
+        """Each window's place in the records, and its outputs without padding."""
+        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
+        lengths = batch["attention_mask"].numpy().sum(axis=1)
+        for row, index in enumerate(batch["index"].numpy().tolist()):
+            yield (
+                index,
+                {
+                    name: (
+                        array[row, : lengths[row]]
+                        if name in self._task.per_token
+                        else array[row]
+                    )
+                    for name, array in arrays.items()
+                },
+            )
+
+    def _answer(self, example, outputs):
+        reading = self._read([(example.text, example.text_pair)])[0]
+        if len(reading.windows) != len(outputs):
+            raise UserError(
+                f"'{self._manifest.directory}' has {len(outputs)} windows of a text "
+                f"that the tokenizer makes {len(reading.windows)} of. Prepare the data "
+                "again."
+            )
+        answer = self._task.answer(example, reading.windows, outputs, self._labels)
+        return Answered(example, reading, outputs, answer)
 
 
 @contextlib.contextmanager

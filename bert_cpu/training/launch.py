@@ -5,16 +5,27 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 
 from bert_cpu.errors import UserError
+from bert_cpu.settings import RunSettings
 from bert_cpu.training.stop import StopRequest, listening
 
 # A request to stop is passed on as the other signal that means it: the terminal
 # or the service manager may have sent the same one to the workers already, and
 # the same one again stops at once, without saving.
 _PASSED_ON = {signal.SIGINT: signal.SIGTERM, signal.SIGTERM: signal.SIGINT}
+
+
+def launch_run(settings: RunSettings) -> int:
+    """Starts the workers of a run whose directory and records are there.
+
+    Returns, raises: see `launch_workers`.
+    """
+    command = [sys.executable, "-m", "bert_cpu.commands.worker", str(settings.run_dir)]
+    return launch_workers(command, settings.workers, settings.threads)
 
 
 def launch_workers(command: Sequence[str], num_workers: int, threads: int) -> int:

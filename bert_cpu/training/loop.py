@@ -3,20 +3,19 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from bert_cpu.data.manifest import Manifest
-from bert_cpu.data.pipeline import training_batches
 from bert_cpu.errors import Interrupted, UserError
-from bert_cpu.settings import TrainSettings
+from bert_cpu.report.spoken import spoken
+from bert_cpu.settings import RunSettings
 from bert_cpu.training.checkpoint import Checkpoints, Progress
 from bert_cpu.training.evaluate import average_swapped_in
 from bert_cpu.training.history import History
 from bert_cpu.training.optimizer import AdamW
+from bert_cpu.training.schedule import WarmupLinearDecay
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.stop import StopRequest
 from bert_cpu.training.strategy import Cluster
@@ -32,13 +31,17 @@ class Trainee:
     model: keras.Model
     optimizer: AdamW
     train_step: Callable  # As `make_train_step` returns it.
-    evaluate: Callable[[str], dict]  # Split -> metrics.
+    # `(epoch, batches to skip) -> batches`, as `training_batches` gives them.
+    batches: Callable[[int, int], Iterable[dict]]
+    steps_of: Callable[[int], int]  # Epoch -> its number of batches.
+    schedule: WarmupLinearDecay  # Of the optimizer.
+    evaluate: Callable[[], dict]  # Loss and metrics of the validation split.
+    metrics: Sequence[str]  # To show; the first tells which epoch is the best.
 
 
 def train(
     trainee: Trainee,
-    manifest: Manifest,
-    settings: TrainSettings,
+    settings: RunSettings,
     cluster: Cluster,
     progress: Progress,
     checkpoints: Checkpoints | None,
@@ -50,8 +53,7 @@ def train(
 
     Args:
         trainee: its model is left with the weights of the last epoch.
-        manifest: of the prepared records.
-        settings: epochs, batches, early stopping, seed.
+        settings: epochs, early stopping, checkpoints.
         cluster: which worker this is.
         progress: how far it has come already.
         checkpoints, history: of the run; None for workers that write nothing.
@@ -65,26 +67,20 @@ def train(
         Interrupted: if it was asked to stop; the state is saved.
         UserError: if the loss is not a number; the last checkpoint is kept.
     """
-    steps_per_epoch = num_batches(manifest, settings)
     last_saved = time.monotonic()
-    total = steps_per_epoch * settings.epochs
+    total = sum(map(trainee.steps_of, range(settings.epochs)))
+    clock = _Clock(settings, trainee.schedule)
     with screen.training(progress.step, total) as show:
-        while progress.epoch < settings.epochs and not _is_out_of_patience(
-            progress, settings
+        while (
+            progress.epoch < settings.epochs
+            and not clock.is_up(progress)
+            and not _is_out_of_patience(progress, settings)
         ):
-            batches = training_batches(
-                manifest,
-                settings.batch_size,
-                settings.seed,
-                progress.epoch,
-                skip=progress.epoch_step,
-                class_weights=class_weights(manifest, settings.class_weights),
-                worker=cluster.index,
-                num_workers=cluster.num_workers,
-            )
+            num_steps = trainee.steps_of(progress.epoch)
+            batches = trainee.batches(progress.epoch, progress.epoch_step)
             started = time.perf_counter()
             for batch in batches:
-                is_last = progress.epoch_step + 1 == steps_per_epoch
+                is_last = progress.epoch_step + 1 == num_steps
                 is_update = is_last or not (
                     (progress.epoch_step + 1) % settings.accumulate
                 )
@@ -102,7 +98,8 @@ def train(
                 speed = tokens * cluster.num_workers / (now - started)
                 _advance(progress, loss, batch, tokens, cluster, now - started)
                 started = now
-                show(progress.step, progress.epoch + 1, loss, speed)
+                expected = clock.expect(progress)
+                show(progress.step, progress.epoch + 1, loss, speed, expected)
                 if history and progress.step % _LOG_EVERY == 0:
                     history.write(
                         "step",
@@ -125,36 +122,41 @@ def train(
                 if checkpoints and minutes >= settings.checkpoint_minutes:
                     checkpoints.save(progress)
                     last_saved = time.monotonic()
-            _finish_epoch(
-                trainee,
-                settings,
-                progress,
-                steps_per_epoch,
-                checkpoints,
-                history,
-                screen,
-            )
+                if clock.is_up(progress):
+                    break
+            started = time.perf_counter()
+            _finish_epoch(trainee, settings, progress, checkpoints, history, screen)
+            progress.other_seconds += time.perf_counter() - started
             last_saved = time.monotonic()
-    if progress.epoch < settings.epochs:
+    if _is_out_of_patience(progress, settings):
         screen.say(
-            "Stopped early: validation accuracy has not risen for "
-            f"{settings.early_stopping} epochs above {progress.best_accuracy:.4f}."
+            f"Stopped early: validation {spoken(trainee.metrics[0])} has not risen for "
+            f"{settings.early_stopping} epochs above {progress.best_score:.4f}."
         )
     return progress
 
 
-def num_batches(manifest: Manifest, settings: TrainSettings) -> int:
-    """Steps in one epoch."""
-    return math.ceil(manifest.splits["train"].examples / settings.batch_size)
+class _Clock:
+    """Ends a run that may take only so long, with its rate fallen to 0 by then."""
 
+    def __init__(self, settings, schedule):
+        self._budget = settings.minutes * 60
+        self._accumulate = settings.accumulate
+        self._schedule = schedule
 
-def class_weights(manifest: Manifest, kind: str) -> np.ndarray | None:
-    """float32 `(num_labels,)`: weights that make all labels weigh the same."""
-    if kind == "none":
-        return None
-    counts = manifest.splits["train"].label_counts
-    examples = np.array([counts[label] for label in manifest.labels], "float32")
-    return examples.sum() / (len(examples) * examples)
+    def is_up(self, progress):
+        return 0 < self._budget <= progress.seconds + progress.other_seconds
+
+    def expect(self, progress):
+        """How many steps there will be, at the speed so far; None without a limit."""
+        if not self._budget:
+            return None
+        spent = progress.seconds + progress.other_seconds
+        steps = progress.step * self._budget / max(spent, 1e-9)
+        # The first steps are slow, and a wild guess would make the rate leap.
+        if progress.step >= _LOG_EVERY and progress.step % _LOG_EVERY == 0:
+            self._schedule.expect(steps / self._accumulate)
+        return round(steps)
 
 
 def _advance(progress, loss, batch, tokens, cluster, seconds):
@@ -162,7 +164,7 @@ def _advance(progress, loss, batch, tokens, cluster, seconds):
     progress.epoch_step += 1
     progress.epoch_loss += loss
     progress.seconds += seconds
-    progress.examples += int(tf.size(batch["label"])) * cluster.num_workers
+    progress.examples += int(tf.size(batch["weight"])) * cluster.num_workers
     progress.tokens += tokens * cluster.num_workers
 
 
@@ -171,23 +173,24 @@ def _is_out_of_patience(progress, settings):
     return patience > 0 and progress.epochs_without_better >= patience
 
 
-def _finish_epoch(trainee, settings, progress, steps, checkpoints, history, screen):
-    train_loss = progress.epoch_loss / steps
+def _finish_epoch(trainee, settings, progress, checkpoints, history, screen):
+    train_loss = progress.epoch_loss / max(progress.epoch_step, 1)
     with average_swapped_in(trainee.optimizer, trainee.model):
-        measured = trainee.evaluate("validation")
+        measured = trainee.evaluate()
         if not math.isfinite(measured["loss"]):
             # The last update ruined the weights: neither kept nor called best.
             raise _not_a_number(
                 "validation loss", measured["loss"], progress.step, progress, settings
             )
-        is_better = measured["accuracy"] > progress.best_accuracy
+        score = measured[trainee.metrics[0]]
+        is_better = score > progress.best_score
         if is_better and checkpoints:
             checkpoints.save_best()
     progress.epoch += 1
     progress.epoch_step, progress.epoch_loss = 0, 0.0
     progress.epochs_without_better += 1
     if is_better:
-        progress.best_accuracy = measured["accuracy"]
+        progress.best_score = score
         progress.best_epoch = progress.epoch
         progress.epochs_without_better = 0
     if history:
@@ -197,15 +200,16 @@ def _finish_epoch(trainee, settings, progress, steps, checkpoints, history, scre
             epoch=progress.epoch,
             train_loss=train_loss,
             validation_loss=measured["loss"],
-            validation_accuracy=measured["accuracy"],
-            validation_macro_f1=measured["macro_f1"],
+            **{f"validation_{name}": measured[name] for name in trainee.metrics},
         )
     if checkpoints:
         checkpoints.save(progress)
+    scores = ", ".join(
+        f"{spoken(name)} {measured[name]:.4f}" for name in trainee.metrics
+    )
     screen.say(
         f"epoch {progress.epoch}: training loss {train_loss:.4f}, validation loss "
-        f"{measured['loss']:.4f}, accuracy {measured['accuracy']:.4f}, macro-F1 "
-        f"{measured['macro_f1']:.4f}" + (" (best)" if is_better else "")
+        f"{measured['loss']:.4f}, {scores}" + (" (best)" if is_better else "")
     )
 
 

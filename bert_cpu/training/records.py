@@ -2,7 +2,6 @@
 
 import pathlib
 
-from bert_cpu.data.features import Featurizer
 from bert_cpu.data.manifest import Manifest, is_prepared, load_manifest
 from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.open_source import open_source
@@ -10,11 +9,14 @@ from bert_cpu.data.tfrecords import check_shards
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.task import Task
+from bert_cpu.text.windows import tokenizer_sha256
 from bert_cpu.training.screen import Screen
 
 
 def open_records(
     settings: PrepareSettings,
+    task: Task,
     directory: pathlib.Path,
     checkpoint: Checkpoint,
     screen: Screen,
@@ -24,6 +26,7 @@ def open_records(
     Args:
         settings: `data` may be a prepared directory; else it is a source, and
             its records are made in `directory` unless they are there.
+        task: what they are for.
         directory: of the run's own records.
         checkpoint: the encoder, for its tokenizer and its longest sequence.
         screen: shows a bar, and what was cut or left out.
@@ -38,13 +41,14 @@ def open_records(
         manifest = load_manifest(directory)
         _check(manifest, settings, checkpoint)
     else:
-        return make_records(settings, directory, checkpoint, screen)
+        return make_records(settings, task, directory, checkpoint, screen)
     _tell_losses(manifest, screen)
     return manifest
 
 
 def make_records(
     settings: PrepareSettings,
+    task: Task,
     directory: pathlib.Path,
     checkpoint: Checkpoint,
     screen: Screen,
@@ -52,23 +56,23 @@ def make_records(
     """Prepares records from a source, in place of those that may be there.
 
     Args:
-        settings, directory, checkpoint, screen: see `open_records`.
+        settings, task, directory, checkpoint, screen: see `open_records`.
 
     Raises:
         UserError: for every mistake of the source.
     """
     _check_length(settings.max_length, checkpoint)
-    source = open_source(settings)
+    source = open_source(settings, task)
     with screen.counting("preparing") as count:
         manifest = prepare_records(
-            source, settings, checkpoint.tokenizer, directory, progress=count
+            source, settings, checkpoint.tokenizer, directory, task, count
         )
     _tell_losses(manifest, screen)
     return manifest
 
 
 def _check(manifest, settings, checkpoint):
-    expected = Featurizer(checkpoint.tokenizer, manifest.max_length).tokenizer_sha256
+    expected = tokenizer_sha256(checkpoint.tokenizer.backend_tokenizer)
     if manifest.tokenizer_sha256 != expected:
         raise UserError(
             f"'{manifest.directory}' was prepared with another tokenizer than that of "
@@ -86,7 +90,16 @@ def _check(manifest, settings, checkpoint):
 
 def _check_wishes(manifest, settings):
     """Refuses options that come too late for records that are there."""
-    made_with = {"max_length": manifest.max_length, **manifest.preprocess}
+    if settings.task != manifest.task:
+        raise UserError(
+            f"--task is {settings.task}, but '{manifest.directory}' was prepared for "
+            f"--task {manifest.task}. Give that task, or prepare the data again."
+        )
+    made_with = {
+        "max_length": manifest.max_length,
+        "stride": manifest.stride,
+        **manifest.preprocess,
+    }
     defaults = PrepareSettings()
     for field, value in made_with.items():
         wish = getattr(settings, field)

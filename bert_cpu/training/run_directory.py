@@ -5,28 +5,19 @@ import dataclasses
 import pathlib
 import shutil
 from collections.abc import Iterator
+from typing import TypeVar
 
 from bert_cpu import storage
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
-from bert_cpu.settings import (
-    PrepareSettings,
-    TrainSettings,
-    load_settings,
-    save_settings,
-)
+from bert_cpu.settings import RunSettings, load_settings, save_settings
 from bert_cpu.training.checkpoint import has_checkpoint
 
-# What the saved state and the records belong to; the rest may be given anew when
-# a run goes on.
-_FIXED = (
-    *(field.name for field in dataclasses.fields(PrepareSettings)),
-    *("task", "batch_size", "accumulate", "freeze_layers", "ema", "seed"),
-)
+Settings = TypeVar("Settings", bound=RunSettings)
 
 
 @contextlib.contextmanager
-def begun_run(settings: TrainSettings) -> Iterator[TrainSettings]:
+def begun_run(settings: Settings) -> Iterator[Settings]:
     """Starts a run, and undoes that if it ends before its first checkpoint.
 
     So a mistake that is found while the data is read costs nothing: what was
@@ -44,7 +35,7 @@ def begun_run(settings: TrainSettings) -> Iterator[TrainSettings]:
         shutil.rmtree(_replaced(settings.run_dir), ignore_errors=True)
 
 
-def start_run(settings: TrainSettings) -> TrainSettings:
+def start_run(settings: Settings) -> Settings:
     """Makes the run's directory, or finds the one to go on with.
 
     With `resume`, the settings are those that the run was started with, and
@@ -52,7 +43,7 @@ def start_run(settings: TrainSettings) -> TrainSettings:
     data and what the saved state depends on stay as they were.
 
     Returns:
-        TrainSettings, as written to the run's `config.json`: with the whole path of
+        The settings, as written to the run's `config.json`: with the whole path of
         prepared records.
 
     Raises:
@@ -117,13 +108,18 @@ def _resumed(settings):
             "--overwrite."
         )
     before = load_settings(run_dir / "config.json")
-    defaults = TrainSettings()
+    if type(before) is not type(settings):
+        raise UserError(
+            f"'{run_dir}' was begun by another command. Go on with it by that one, or "
+            "choose another --name."
+        )
+    defaults = type(settings)()
     given = {
         field.name: getattr(settings, field.name)
         for field in dataclasses.fields(settings)
         if getattr(settings, field.name) != getattr(defaults, field.name)
     }
-    for name in _FIXED:
+    for name in settings.fixed_fields():
         was = getattr(before, name)
         if given.get(name, was) != was:
             raise UserError(

@@ -45,7 +45,10 @@ class Screen:
 
     @contextlib.contextmanager
     def training(self, done: int, total: int) -> Iterator[Callable[..., None]]:
-        """A bar over all steps; gives `(step, epoch, loss, tokens_per_second)`."""
+        """A bar over all steps; gives `(step, epoch, loss, tokens_per_second, total)`.
+
+        `total` is how many steps there will be, where that has changed, or None.
+        """
         with rich.progress.Progress(
             "epoch {task.fields[epoch]}",
             rich.progress.BarColumn(),
@@ -59,9 +62,20 @@ class Screen:
                 "", total=total, completed=done, epoch=1, loss="-", speed=0.0
             )
 
-            def show(step: int, epoch: int, loss: float, speed: float) -> None:
+            def show(
+                step: int,
+                epoch: int,
+                loss: float,
+                speed: float,
+                total: int | None = None,
+            ) -> None:
                 bar.update(
-                    task, completed=step, epoch=epoch, loss=f"{loss:.4f}", speed=speed
+                    task,
+                    completed=step,
+                    total=total,
+                    epoch=epoch,
+                    loss=f"{loss:.4f}",
+                    speed=speed,
                 )
 
             yield show

@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from bert_cpu.training.optimizer import AdamW
 
-_FEATURES = ("input_ids", "token_type_ids", "attention_mask")
-
 
 def make_train_step(
     model: keras.Model,
@@ -22,7 +20,8 @@ def make_train_step(
 
     Args:
         model, optimizer: made under `strategy.scope()`.
-        losses: `(labels, outputs) -> float32 (batch,)`, one loss an example.
+        losses: `(batch, outputs) -> (float32 (batch,), float32 (batch,))`: the loss
+            of each example, and how many things it is a sum over.
         strategy: sums over its replicas.
         accumulate: int. Batches whose gradients are summed for one update.
         batch_spec: of all batches, as their dataset's `element_spec` says it. With
@@ -32,9 +31,10 @@ def make_train_step(
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
         replica's, as `training_batches` gives it. `is_update` is a bool: with
         it, the batch is the last of an update (always true with `accumulate` 1).
-        `loss` is float32 `()`, the weighted mean over all replicas' examples
-        before the update. `stop` is float32 `()`; `stops` is its sum over
-        replicas, so that all learn in the same step that one was asked to stop.
+        `loss` is float32 `()`, the weighted mean over all replicas' examples (or
+        what else is counted) before the update. `stop` is float32 `()`; `stops` is
+        its sum over replicas, so that all learn in the same step that one was asked
+        to stop.
     """
     variables = model.trainable_variables
     with strategy.scope():
@@ -44,16 +44,16 @@ def make_train_step(
 
     def replica_step(batch, is_update, stop):
         with tf.GradientTape() as tape:
-            outputs = model({name: batch[name] for name in _FEATURES}, training=True)
-            example_losses = losses(batch["label"], outputs) * batch["weight"]
-            loss_sum = tf.reduce_sum(example_losses)
+            outputs = model(_inputs_of(model, batch), training=True)
+            example_losses, counts = losses(batch, outputs)
+            loss_sum = tf.reduce_sum(example_losses * batch["weight"])
         # Tables give slices: dense, a row that occurs twice is summed before it
         # is squared, as in the original.
         gradients = [
             tf.convert_to_tensor(gradient)
             for gradient in tape.gradient(loss_sum, variables)
         ]
-        weight = tf.reduce_sum(batch["weight"])
+        weight = tf.reduce_sum(counts * batch["weight"])
         replica = tf.distribute.get_replica_context()
         # An input has no device yet, and is reduced only once it has one.
         sums = [loss_sum, weight, tf.identity(stop)]
@@ -89,18 +89,27 @@ def make_train_step(
     return train_step
 
 
-def make_predict_step(model: keras.Model) -> Callable:
-    """Compiles `batch -> outputs` without dropout, for any batch and length."""
-    spec = {name: tf.TensorSpec([None, None], tf.int32) for name in _FEATURES}
+def make_predict_step(model: keras.Model, batch_spec: dict) -> Callable:
+    """Compiles `batch -> outputs` without dropout, for any batch and length.
 
-    @tf.function(input_signature=[spec])
-    def predict_features(features):
-        return model(features, training=False)
+    Args:
+        model: keras.Model.
+        batch_spec: of all batches, as their dataset's `element_spec` says it.
+    """
+
+    @tf.function(input_signature=[_inputs_of(model, batch_spec)])
+    def predict_inputs(inputs):
+        return model(inputs, training=False)
 
     def predict_step(batch):
-        return predict_features({name: batch[name] for name in _FEATURES})
+        return predict_inputs(_inputs_of(model, batch))
 
     return predict_step
+
+
+def _inputs_of(model, batch):
+    """Of a batch, the tokens and those targets that the model reads."""
+    return {name: batch[name] for name in model.input}
 
 
 class _Waiting:

@@ -1,15 +1,14 @@
 """One run, from settings to a bundle and its measures."""
 
-import resource
-import sys
+import math
 from typing import Any
 
 import keras
 
 from bert_cpu import storage
 from bert_cpu.data.manifest import Manifest
-from bert_cpu.data.pipeline import evaluation_batches
-from bert_cpu.errors import Interrupted, UserError
+from bert_cpu.data.pipeline import evaluation_batches, training_batches
+from bert_cpu.errors import UserError
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.encoder_shape import read_encoder_shape
 from bert_cpu.hardware.memory import (
@@ -24,20 +23,19 @@ from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.report.write_report import write_report
 from bert_cpu.settings import TrainSettings
-from bert_cpu.tasks.catalog import TASKS
-from bert_cpu.training.checkpoint import Checkpoints, Progress
-from bert_cpu.training.evaluate import evaluate_split
-from bert_cpu.training.history import History
-from bert_cpu.training.loop import Trainee, num_batches, train
+from bert_cpu.tasks.catalog import make_task
+from bert_cpu.training.class_weights import class_weights
+from bert_cpu.training.evaluate import Evaluation
+from bert_cpu.training.fit import fit
+from bert_cpu.training.loop import Trainee
+from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
 from bert_cpu.training.mistakes import write_mistakes
-from bert_cpu.training.optimizer import AdamW
-from bert_cpu.training.rates import freeze, rate_multipliers
+from bert_cpu.training.rates import freeze
 from bert_cpu.training.records import open_records
-from bert_cpu.training.schedule import WarmupLinearDecay
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
-from bert_cpu.training.stop import listening
 from bert_cpu.training.strategy import Cluster, make_strategy, wait_for_all
+from bert_cpu.training.work import count_weights, describe_work
 
 
 def run_training(
@@ -62,7 +60,9 @@ def run_training(
     strategy = make_strategy(cluster)
     run_dir = settings.run_dir
     checkpoint = open_checkpoint(settings.encoder)
-    manifest = open_records(settings, run_dir / "records", checkpoint, screen)
+    task = make_task(settings)
+    manifest = open_records(settings, task, run_dir / "records", checkpoint, screen)
+    weights = class_weights(manifest, settings.class_weights)
     hardware = read_hardware()
     profile = choose_profile(hardware, settings.dtype, settings.threads)
     memory = _estimate_memory(settings, cluster, checkpoint, manifest, profile)
@@ -71,98 +71,91 @@ def run_training(
 
     # The same seed in all workers: they must start from the same head.
     keras.utils.set_random_seed(settings.seed)
-    task = TASKS[settings.task]
     with strategy.scope():
-        model = _build(settings, checkpoint, manifest, profile.dtype)
-        for name in checkpoint.assign_to(model):
+        model = _build(settings, task, checkpoint, manifest, profile.dtype)
+        head_names = task.head_names if task.has_pretrained_head else {}
+        for name in checkpoint.assign_to(model, head_names):
             screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
         freeze(model, settings.freeze_layers)
-        optimizer = _make_optimizer(settings, model, manifest)
-    train_step = make_train_step(
-        model,
-        lambda labels, logits: task.losses(labels, logits, settings.label_smoothing),
-        optimizer,
-        strategy,
-        settings.accumulate,
-        evaluation_batches(manifest, "train", settings.batch_size).element_spec,
+        schedule = make_schedule(settings, num_batches(manifest, settings))
+        optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)
+    spec = evaluation_batches(manifest, "train", settings.batch_size).element_spec
+    evaluation = Evaluation(
+        make_predict_step(model, spec),
+        task,
+        manifest,
+        checkpoint.tokenizer.backend_tokenizer,
     )
-    predict_step = make_predict_step(model)
     trainee = Trainee(
         model,
         optimizer,
-        train_step,
-        lambda split: evaluate_split(predict_step, task, manifest, split),
+        make_train_step(
+            model,
+            lambda batch, outputs: task.losses(
+                batch, outputs, settings.label_smoothing
+            ),
+            optimizer,
+            strategy,
+            settings.accumulate,
+            spec,
+        ),
+        lambda epoch, skip: training_batches(
+            manifest,
+            settings.batch_size,
+            settings.seed,
+            epoch,
+            skip,
+            weights,
+            cluster.index,
+            cluster.num_workers,
+            task.draw,
+        ),
+        lambda epoch: num_batches(manifest, settings),
+        schedule,
+        lambda: evaluation("validation"),
+        task.metrics,
     )
     screen.say(_plan(settings, cluster, checkpoint, manifest, profile, memory, model))
 
-    checkpoints = Checkpoints(
-        run_dir / "checkpoints",
-        [*model.variables, *optimizer.variables],
-        model.variables,
-        manifest.fingerprint,
-    )
-    progress = checkpoints.restore() if settings.resume else Progress()
-    with listening() as stop:
-        history = History(run_dir, progress.step) if cluster.is_chief else None
-        if cluster.is_chief and not settings.resume:
-            checkpoints.save(progress)
-        try:
-            progress = train(
-                trainee,
-                manifest,
-                settings,
-                cluster,
-                progress,
-                checkpoints if cluster.is_chief else None,
-                history,
-                screen,
-                stop,
-            )
-        except Interrupted:
-            # Not before the chief has saved.
-            wait_for_all(strategy, cluster)
-            raise
-        finally:
-            if history:
-                history.close()
+    progress = fit(trainee, settings, cluster, strategy, manifest.fingerprint, screen)
     if not cluster.is_chief:
         wait_for_all(strategy, cluster)
         return {}
-    checkpoints.restore_best()
     _save_bundle(settings, checkpoint, manifest, model, task)
-    measured = {split: trainee.evaluate(split) for split in ("validation", "test")}
+    validation = evaluation("validation")
+    answers = [(each.example, each.answer) for each in evaluation.answer("test")]
+    measured = {"validation": validation, "test": evaluation.measure(answers)}
     metrics = _metrics(
-        settings, cluster, checkpoint, manifest, profile, progress, model, measured
+        settings,
+        task,
+        cluster,
+        checkpoint,
+        manifest,
+        profile,
+        progress,
+        model,
+        measured,
     )
-    write_mistakes(run_dir, manifest, predict_step)
+    write_mistakes(run_dir, task, answers)
     storage.write_json(run_dir / "metrics.json", metrics)
     write_report(run_dir)
     wait_for_all(strategy, cluster)
     return metrics
 
 
-def _build(settings, checkpoint, manifest, dtype):
+def num_batches(manifest: Manifest, settings: TrainSettings) -> int:
+    """Steps in one epoch."""
+    return math.ceil(manifest.splits["train"].windows / settings.batch_size)
+
+
+def _build(settings, task, checkpoint, manifest, dtype):
     dropout = settings.dropout
     encoder = build_encoder(checkpoint.config, dropout, dtype)
     if dropout is None:
         dropout = checkpoint.config.classifier_dropout
     if dropout is None:
         dropout = checkpoint.config.hidden_dropout_prob
-    return TASKS[settings.task].build(encoder, len(manifest.labels), dropout)
-
-
-def _make_optimizer(settings, model, manifest):
-    updates_per_epoch = -(-num_batches(manifest, settings) // settings.accumulate)
-    schedule = WarmupLinearDecay(
-        settings.learning_rate, updates_per_epoch * settings.epochs, settings.warmup
-    )
-    return AdamW(
-        schedule,
-        settings.weight_decay,
-        settings.clip_norm,
-        rate_multipliers(model, settings.layer_decay),
-        settings.ema,
-    )
+    return task.build(encoder, manifest.labels, dropout)
 
 
 def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
@@ -202,7 +195,7 @@ def _plan(
     workers = f"{cluster.num_workers} workers, " if cluster.num_workers > 1 else ""
     threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
     return (
-        f"Plan: {checkpoint.name} with {_count_weights(model) / 1e6:.1f} M parameters "
+        f"Plan: {checkpoint.name} with {count_weights(model) / 1e6:.1f} M parameters "
         f"({trained / 1e6:.1f} M trained), {manifest.source}: {split.examples:,} "
         f"examples with {split.tokens:,} tokens, {settings.epochs} epochs, {workers}"
         f"{threads}, {profile.dtype}, about "
@@ -217,11 +210,13 @@ def _save_bundle(settings, checkpoint, manifest, model, task):
         max_length=manifest.max_length,
         text_pair=manifest.text_pair,
         preprocess=manifest.preprocess,
+        stride=manifest.stride,
+        options={name: getattr(settings, name) for name in task.options},
     )
     save_bundle(
         settings.run_dir / "bundle",
         model,
-        task.HEAD_NAMES,
+        task,
         checkpoint.config,
         checkpoint.tokenizer,
         info,
@@ -229,33 +224,27 @@ def _save_bundle(settings, checkpoint, manifest, model, task):
 
 
 def _metrics(
-    settings, cluster, checkpoint, manifest, profile, progress, model, measured
+    settings, task, cluster, checkpoint, manifest, profile, progress, model, measured
 ):
-    validation = measured["validation"]
     splits = manifest.splits.values()
     return {
         "name": settings.name,
         "task": settings.task,
+        "metrics": list(task.metrics),  # To show; the first tells the best epoch.
         "seed": settings.seed,
         "labels": list(manifest.labels),
         "encoder": checkpoint.name,
         "source": manifest.source,
-        "parameters": _count_weights(model),
+        "parameters": count_weights(model),
         "dtype": profile.dtype,
         "threads": profile.threads,
         "workers": cluster.num_workers,
         "best_epoch": progress.best_epoch,
-        "train": {
-            "examples": progress.examples,
-            "tokens": progress.tokens,
-            "seconds": progress.seconds,
-            "examples_per_second": progress.examples / progress.seconds,
-            "tokens_per_second": progress.tokens / progress.seconds,
-            "peak_memory_mb": peak_memory_mb(),
-        },
+        "train": describe_work(progress),
         "validation": {
-            name: validation[name]
-            for name in ("loss", "accuracy", "macro_f1", "examples")
+            name: value
+            for name, value in measured["validation"].items()
+            if isinstance(value, int | float)
         },
         "test": measured["test"],
         "data": {
@@ -264,13 +253,3 @@ def _metrics(
             "length_histogram": manifest.splits["train"].length_histogram,
         },
     }
-
-
-def _count_weights(model):
-    return sum(w.shape.num_elements() for w in model.weights if "seed" not in w.path)
-
-
-def peak_memory_mb() -> float:
-    """The most memory that this process ever had resident, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

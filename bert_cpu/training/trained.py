@@ -2,29 +2,39 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
-from types import ModuleType
 
 import keras
 
 from bert_cpu.data.manifest import Manifest, load_manifest
+from bert_cpu.data.pipeline import evaluation_batches
 from bert_cpu.data.tfrecords import check_shards
 from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import Bundle, open_bundle
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.settings import load_settings
-from bert_cpu.tasks.catalog import TASKS
+from bert_cpu.task import Task
+from bert_cpu.tasks.catalog import TASKS, restore_task
+from bert_cpu.training.evaluate import Evaluation
 from bert_cpu.training.step import make_predict_step
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A model that was trained, and the function that runs it."""
+    """A model that was trained, and what it was trained for."""
 
     bundle: Bundle
-    task: ModuleType
+    task: Task
     model: keras.Model
-    predict_step: Callable  # As `make_predict_step` returns it.
+
+    def evaluation(self, manifest: Manifest) -> Evaluation:
+        """Runs and measures the model on records like those it was trained on."""
+        spec = evaluation_batches(manifest, "test", 1).element_spec
+        return Evaluation(
+            make_predict_step(self.model, spec),
+            self.task,
+            manifest,
+            self.bundle.tokenizer.backend_tokenizer,
+        )
 
 
 def open_trained(bundle_dir: pathlib.Path) -> Trained:
@@ -34,15 +44,15 @@ def open_trained(bundle_dir: pathlib.Path) -> Trained:
         UserError: if it is no bundle, was changed, or is of an unknown task.
     """
     bundle = open_bundle(bundle_dir)
-    if bundle.info.task not in TASKS:
+    task = restore_task(bundle.info.task, bundle.info.options)
+    if task is None:
         raise UserError(
             f"'{bundle_dir}' was trained for the task '{bundle.info.task}', but only "
             f"{', '.join(TASKS)} are known. Use the version that trained it."
         )
-    task = TASKS[bundle.info.task]
-    model = task.build(build_encoder(bundle.config), len(bundle.info.labels))
-    bundle.assign_to(model, task.HEAD_NAMES)
-    return Trained(bundle, task, model, make_predict_step(model))
+    model = task.build(build_encoder(bundle.config), bundle.info.labels, 0.0)
+    bundle.assign_to(model, task)
+    return Trained(bundle, task, model)
 
 
 def find_bundle(run_dir: pathlib.Path) -> pathlib.Path:
@@ -75,7 +85,7 @@ def load_run_records(run_dir: pathlib.Path, split: str, bundle: Bundle) -> Manif
     settings = load_settings(run_dir / "config.json")
     own = run_dir / "records"
     manifest = load_manifest(own if own.is_dir() else pathlib.Path(settings.data))
-    for field in ("labels", "max_length", "text_pair", "preprocess"):
+    for field in ("task", "labels", "max_length", "stride", "text_pair", "preprocess"):
         ours, theirs = getattr(bundle.info, field), getattr(manifest, field)
         if ours != theirs:
             raise UserError(

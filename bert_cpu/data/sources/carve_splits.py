@@ -3,9 +3,9 @@
 import functools
 from collections.abc import Collection, Iterator
 
-from bert_cpu.data.example import Example
 from bert_cpu.data.sources.source import Reader
 from bert_cpu.data.split import SPLITS, split_of
+from bert_cpu.example import Example
 
 
 def carve_splits(read: Reader, own: dict[str, Reader]) -> dict[str, Reader]:

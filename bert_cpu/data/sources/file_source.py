@@ -1,23 +1,26 @@
-"""Examples from csv, tsv and jsonl files."""
+"""Examples from files: csv, tsv, jsonl, and what else a task reads."""
 
 import functools
-import json
 import pathlib
 from collections.abc import Iterator
 
-from bert_cpu.data.example import Example
 from bert_cpu.data.sources.carve_splits import carve_splits
 from bert_cpu.data.sources.source import Reader, Source
 from bert_cpu.errors import UserError
+from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.text.rows import Row, read_rows, text_of
+from bert_cpu.task import Task
+from bert_cpu.text.rows import read_rows
 
 
-def open_file(settings: PrepareSettings, given: dict[str, Reader]) -> Source:
+def open_file(
+    settings: PrepareSettings, task: Task, given: dict[str, Reader]
+) -> Source:
     """Opens the file `settings.data`.
 
     Args:
         settings: what to read, and the columns that hold it.
+        task: what the examples are for.
         given: the splits that come from files of their own.
 
     Returns:
@@ -32,41 +35,21 @@ def open_file(settings: PrepareSettings, given: dict[str, Reader]) -> Source:
             "(it has no manifest.json). Give a csv, tsv or jsonl file, or prepare one "
             "with `bert-cpu prepare`."
         )
-    read = functools.partial(read_file, settings.data, settings)
+    read = functools.partial(read_file, settings.data, settings, task)
     next(read())
     return Source(pathlib.Path(settings.data).name, carve_splits(read, given))
 
 
-def read_file(path: str, settings: PrepareSettings) -> Iterator[Example]:
+def read_file(path: str, settings: PrepareSettings, task: Task) -> Iterator[Example]:
     """Reads all examples of a file, one at a time.
 
     Args:
-        path: str, of a csv, tsv or jsonl file.
-        settings: its `text`, `text_pair` and `label` are the columns' names.
+        path: str, of a file in one of the forms of `read_rows`, or of the task's.
+        settings: names the columns.
+        task: takes the examples out of rows.
 
     Raises:
-        UserError: as `read_rows`; if a column is missing, or a row has no label.
+        UserError: as `read_rows` and the task's `read`.
     """
-    for row in read_rows(path):
-        pair = settings.text_pair
-        yield Example(
-            text=text_of(row, settings.text, "--text"),
-            text_pair=None if pair is None else text_of(row, pair, "--text-pair"),
-            label=_label_of(row, settings.label),
-            position=row[0],
-        )
-
-
-def _label_of(row: Row, column: str) -> str:
-    position, values = row
-    label = values.get(column, "")
-    if isinstance(label, bool | int | float):
-        return json.dumps(label)  # As the file writes it: 1, true.
-    if label is not None:
-        label = text_of(row, column, "--label")
-    if not label or label.isspace():
-        raise UserError(
-            f"{position} has no label (column '{column}' is empty). Fill it in, or "
-            "leave the row out."
-        )
-    return label
+    for row in read_rows(path, task.formats):
+        yield task.read(row, settings)

@@ -5,13 +5,14 @@ import functools
 from bert_cpu.data.sources.file_source import open_file, read_file
 from bert_cpu.data.sources.source import Reader, Source
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.task import Task
 
 
-def open_source(settings: PrepareSettings) -> Source:
+def open_source(settings: PrepareSettings, task: Task) -> Source:
     """Opens what `settings.data` names.
 
-    - A .csv, .tsv or .jsonl file: columns by `settings.text`, `text_pair` and
-      `label`.
+    - A .csv, .tsv or .jsonl file, or one of the task's own formats: columns by
+      `settings.text`, `text_pair` and `label`.
     - `tfds:NAME` or `tfds:NAME/CONFIG`: our own data sets (movie_reviews,
       zh_reviews, bbc_news, people_daily, chatterbot_dialogue), and any other
       of TensorFlow Datasets, which downloads it.
@@ -24,6 +25,7 @@ def open_source(settings: PrepareSettings) -> Source:
 
     Args:
         settings: what to read, and the columns that hold it.
+        task: what the examples are for.
 
     Returns:
         Source. Its first examples have been read once, so most mistakes are
@@ -34,7 +36,7 @@ def open_source(settings: PrepareSettings) -> Source:
             rows are not well formed. Later rows raise when they are read.
     """
     given: dict[str, Reader] = {
-        split: functools.partial(read_file, path, settings)
+        split: functools.partial(read_file, path, settings, task)
         for split, path in (
             ("validation", settings.validation),
             ("test", settings.test),
@@ -45,9 +47,9 @@ def open_source(settings: PrepareSettings) -> Source:
         # TensorFlow takes seconds to import, and a csv file does without it.
         from bert_cpu.data.sources.tfds_source import open_tfds
 
-        source = open_tfds(settings, given)
+        source = open_tfds(settings, task, given)
     else:
-        source = open_file(settings, given)
+        source = open_file(settings, task, given)
     for read in given.values():
         next(read())
     return source

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from bert_cpu.data.example import Example
+from bert_cpu.example import Example
 
 Reader = Callable[[], Iterator[Example]]
 

@@ -1,0 +1,97 @@
+"""The labels of a data set: how often each occurs, and which id it gets."""
+
+import collections
+import dataclasses
+import math
+from collections.abc import Mapping
+
+from bert_cpu.data.sources.source import Reader, Source
+from bert_cpu.errors import UserError
+from bert_cpu.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelCount:
+    """What one split holds."""
+
+    examples: int
+    counts: collections.Counter[str]  # Label -> examples that have it.
+    positions: dict[str, str]  # Label -> where the first of them is.
+
+
+def count_labels(read: Reader, task: Task) -> LabelCount:
+    """Reads a split once, so that every mistake in it is found before any work.
+
+    Raises:
+        UserError: for the first row that can't be read.
+    """
+    examples = 0
+    counts: collections.Counter[str] = collections.Counter()
+    positions: dict[str, str] = {}
+    for example in read():
+        examples += 1
+        for label in task.label_names(example) if task.has_labels else ():
+            counts[label] += 1
+            positions.setdefault(label, example.position)
+    return LabelCount(examples, counts, positions)
+
+
+def order_labels(
+    source: Source, splits: Mapping[str, LabelCount], task: Task
+) -> tuple[str, ...]:
+    """The labels by id: the task's or the source's order, or numbers, or letters.
+
+    Args:
+        source: where the examples come from.
+        splits: what each of its splits holds.
+        task: what they are for.
+
+    Raises:
+        UserError: if a split is empty, has a label that training never sees, or
+            the training split has fewer labels than the task needs.
+    """
+    for split, info in splits.items():
+        if not info.examples:
+            remedy = f", or a file of its own with --{split}"
+            raise UserError(
+                f"The {split} split of '{source.name}' is empty. Give more texts"
+                f"{remedy if split != 'train' else ''}."
+            )
+    if not task.has_labels:
+        return ()
+    found = set(splits["train"].counts)
+    for split, info in splits.items():
+        unknown = sorted(set(info.counts) - found)
+        if unknown:
+            raise UserError(
+                f"{info.positions[unknown[0]]} is in the {split} split and has the "
+                f"label '{unknown[0]}', which training never sees (it has: "
+                f"{_some(found)}). Correct the label, add examples of it to the "
+                "training split, or name another column with --label."
+            )
+    if len(found) < task.least_labels:
+        what = f"only the label '{next(iter(found))}'" if found else "no label"
+        raise UserError(
+            f"'{source.name}' has {what}, but two or more are needed. Is this the "
+            "right column? Name it with --label."
+        )
+    ordered = task.order_labels(found)
+    if ordered is not None:
+        return ordered
+    if source.labels is not None:
+        return tuple(label for label in source.labels if label in found)
+    return tuple(sorted(found, key=_as_number_or_text))
+
+
+def _as_number_or_text(label):
+    try:
+        number = float(label)
+    except ValueError:
+        number = math.nan
+    # "nan" stands before and behind every number at once: it is a text.
+    return (0, number, label) if math.isfinite(number) else (1, 0.0, label)
+
+
+def _some(labels, most=8):
+    shown = sorted(labels)[:most]
+    return ", ".join(shown) + (", …" if len(labels) > most else "")

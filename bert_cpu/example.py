@@ -1,0 +1,23 @@
+"""What every source gives, and every task reads."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Example:
+    """A raw text (or a pair of them) with what is to be learned of it.
+
+    Args:
+        text: str, as written. May be empty.
+        text_pair: str or None. The second text, of data sets that have pairs.
+        label: what is to be learned, in the form that the task's `read` gives it
+            and JSON can hold: a label's name, a list of spans, a number. None for
+            a text that is only to be answered.
+        position: str. Where it stands, for messages: "reviews.csv line 12".
+    """
+
+    text: str
+    text_pair: str | None
+    label: Any
+    position: str

@@ -1,0 +1,1 @@
+"""Answers from converted models: in this process, and (later) over HTTP."""

@@ -1,0 +1,293 @@
+"""What a task is: all that data, training, conversion and answering ask of one.
+
+A task is one file in `tasks/` with one subclass of `Task`. Nothing else knows what
+a label, a span or a score is. Such a file answers questions without TensorFlow as
+well, so it imports Keras and TensorFlow within the methods that need them.
+
+The way of an example through a task:
+
+    read     a row of a file or data set       -> Example
+    encode   Example and its windows of tokens -> targets, which records keep
+    build    encoder                           -> model with a head
+    losses   batch with targets, outputs       -> a loss for each example
+    lean_outputs  the same head, for the lean graph that conversion makes
+    answer   windows and outputs               -> an answer that JSON can hold
+    measure  examples and their answers        -> metrics
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from bert_cpu.errors import UserError
+from bert_cpu.example import Example
+from bert_cpu.settings import PrepareSettings
+from bert_cpu.target import Target
+from bert_cpu.text.rows import Row, text_of
+
+Outputs = Mapping[str, np.ndarray]
+
+_DEFAULTS = PrepareSettings()
+
+
+class Task:
+    """What the tasks have in common; each replaces what it does its own way.
+
+    As it stands, a task reads a text or a pair of them, cut at `max_length`.
+    """
+
+    # How it is called on the command line, in `config.json` and in bundles.
+    name: ClassVar[str]
+    # The columns of a file, where they are not named on the command line:
+    # any of `text`, `text_pair` and `label`.
+    columns: ClassVar[Mapping[str, str]] = {}
+    # Readers of files with these suffixes, in place of `read_rows`'s own.
+    formats: ClassVar[Mapping[str, Callable[[Path], Iterator[Row]]]] = {}
+    # A task with labels learns names from a set that the training split gives.
+    has_labels: ClassVar[bool] = True
+    # A training split with fewer of them teaches nothing.
+    least_labels: ClassVar[int] = 2
+    # `answer` gets the tokenizer's words by id in place of labels.
+    labels_are_words: ClassVar[bool] = False
+    # Settings that its constructor takes, and bundles remember.
+    options: ClassVar[tuple[str, ...]] = ()
+    # What is done with a text that is too long: its end is left out ("cut"), or it
+    # is read in windows that overlap by `--stride` tokens: the only text of an
+    # example ("text"), or its second one, beside a whole first one ("text_pair").
+    too_long: ClassVar[Literal["cut", "text", "text_pair"]] = "cut"
+    # The two texts of a pair are read by themselves: `encode` gets the second's
+    # tokens apart, and the windows are of the first.
+    reads_apart: ClassVar[bool] = False
+    # Answers point into the text, so that preprocessing may not change it.
+    points_into_text: ClassVar[bool] = False
+    # What records keep, by the name that it has in a batch.
+    targets: ClassVar[Mapping[str, Target]]
+    # Keras variable path -> tensor name in the transformers class of the same head.
+    head_names: ClassVar[Mapping[str, str]]
+    # Whether checkpoints may have weights for the head, from pre-training.
+    has_pretrained_head: ClassVar[bool] = False
+    # That class, and what it calls the problem, for the bundle's `config.json`.
+    architecture: ClassVar[str]
+    problem_type: ClassVar[str | None] = None
+    # Whether the head reads the first token only, so that conversion leaves out the
+    # others where it can; else all of the sequence.
+    reads_first_token: ClassVar[bool] = True
+    # Outputs with a row a token, which padding is cut off from.
+    per_token: ClassVar[frozenset[str]] = frozenset()
+    # The metrics to show; the first of them tells the best epoch, and whether a
+    # converted variant is good enough. All are better when higher.
+    metrics: ClassVar[tuple[str, ...]]
+    # Whether `lean_outputs` uses `words_product`.
+    multiplies_words: ClassVar[bool] = False
+    # What `lean_outputs` multiplies with, norms by or adds: a name of its own -> that
+    # of the Hugging Face tensors, without `.weight` and `.bias`.
+    lean_products: ClassVar[Mapping[str, str]] = {}
+    lean_norms: ClassVar[Mapping[str, str]] = {}
+    lean_biases: ClassVar[Mapping[str, str]] = {}
+
+    # --- data
+
+    def read(self, row: Row, settings: PrepareSettings) -> Example:
+        """Takes an example out of a row.
+
+        Args:
+            row: its position, and its values by column.
+            settings: names the columns, and says how strict to be.
+
+        Raises:
+            UserError: if a column is missing or holds something else.
+        """
+        position, values = row
+        text_pair = self.column(settings, "text_pair")
+        return Example(
+            text=text_of(row, self.column(settings, "text"), "--text"),
+            text_pair=(
+                None if text_pair is None else text_of(row, text_pair, "--text-pair")
+            ),
+            label=self.read_label(row, self.column(settings, "label"), settings),
+            position=position,
+        )
+
+    def read_label(self, row: Row, column: str, settings: PrepareSettings) -> Any:
+        """Takes what is to be learned out of a row; see `Example.label`."""
+        raise NotImplementedError
+
+    def column(self, settings: PrepareSettings, field: str) -> Any:
+        """The column for `field`: the command line's, or the task's own."""
+        given = getattr(settings, field)
+        if given != getattr(_DEFAULTS, field):
+            return given
+        return self.columns.get(field, given)
+
+    def label_names(self, example: Example) -> Iterable[str]:
+        """The names from the set of labels that an example holds."""
+        return [example.label]
+
+    def order_labels(self, found: Iterable[str]) -> tuple[str, ...] | None:
+        """All labels by id, or None for the usual order: numbers, then letters."""
+        return None
+
+    def pose(self, example: Example, tokenizer: Tokenizer) -> Example:
+        """Makes a question of an example; few tasks need to.
+
+        Args:
+            example: as `read` gave it.
+            tokenizer: the encoder's.
+
+        Raises:
+            UserError: if it can't be asked with this tokenizer.
+        """
+        return example
+
+    def encode(
+        self,
+        example: Example,
+        windows: Sequence[Encoding],
+        apart: Encoding | None,
+        labels: Mapping[str, int],
+    ) -> list[dict[str, Any]] | None:
+        """Makes the targets of an example.
+
+        Args:
+            example: as `read` gave it.
+            windows: the tokens, one window or several; see `too_long`.
+            apart: the second text's tokens, of a task that `reads_apart`.
+            labels: name -> id; of words, for a task whose `labels_are_words`.
+
+        Returns:
+            For each window, a value (or list of values) for each of `targets`.
+            None to leave the example out, and count it as cut beyond use.
+        """
+        raise NotImplementedError
+
+    def draw(self, batch: dict[str, Any], seed: Any) -> dict[str, Any]:
+        """Changes a training batch by chance, within `tf.data`; most don't.
+
+        Args:
+            batch: tensors by name, padded.
+            seed: int64 `(2,)`, another one for each batch of each epoch.
+        """
+        return batch
+
+    # --- training
+
+    def build(self, encoder: Any, labels: Sequence[str], dropout: float) -> Any:
+        """Puts the task's head on an encoder.
+
+        Args:
+            encoder: keras.Model as `build_encoder` returns it.
+            labels: names by id; empty for a task without.
+            dropout: float in `[0, 1)`. Share of the head's features zeroed in
+                training.
+
+        Returns:
+            keras.Model from the encoder's inputs (and targets, if it needs them)
+            to a dict of float32 outputs.
+        """
+        raise NotImplementedError
+
+    def losses(
+        self, batch: Mapping[str, Any], outputs: Mapping[str, Any], smoothing: float
+    ) -> tuple[Any, Any]:
+        """The loss of each example, and how many things it is a sum over.
+
+        The loss of a batch is the sum of the first by the sum of the second.
+
+        Args:
+            batch: tensors by name: tokens and targets.
+            outputs: the model's.
+            smoothing: float in `[0, 1)`. Share of probability that is spread over
+                wrong labels; 0 for tasks without.
+
+        Returns:
+            Two float32 tensors `(batch,)`.
+        """
+        raise NotImplementedError
+
+    # --- conversion
+
+    def lean_outputs(
+        self, graph: Any, hidden: Any, inputs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The head for one sequence, in TensorFlow operations.
+
+        Args:
+            graph: LeanGraph, whose `product(name, x)` and `norm(name, x)` use the
+                weights of `lean_products` and `lean_norms`, and `bias(name)` is one
+                of `lean_biases`; `activation(x)` is the encoder's, `pooled(x)` its
+                pooler, `words_product(x)` multiplies by the word table, and
+                `token_ids` has the ids of special tokens.
+            hidden: float32 `(1, hidden_size)` of the first token, if
+                `reads_first_token`; else `(length, hidden_size)`.
+            inputs: `input_ids`, `token_type_ids` and `attention_mask`, int32
+                `(length,)`.
+
+        Returns:
+            The outputs that `build`'s model has when it is not training, with a
+            first axis of 1: `(1, …)`.
+        """
+        raise NotImplementedError
+
+    # --- answers
+
+    def answer_labels(self, labels: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+        """What `answer` and `measure` get as `labels`; see `labels_are_words`."""
+        if not self.labels_are_words:
+            return list(labels)
+        words = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+        return [word for word, _ in words]
+
+    def answer(
+        self,
+        example: Example,
+        windows: Sequence[Encoding],
+        outputs: Sequence[Outputs],
+        labels: Sequence[str],
+    ) -> Any:
+        """Says what the outputs mean.
+
+        Args:
+            example: what was asked. Its label, if it has one, is not looked at.
+            windows: its tokens; none if there was nothing to read in the text.
+            outputs: for each window the outputs for one sequence, without padding
+                (see `per_token`) and without the batch axis.
+            labels: names by id.
+
+        Returns:
+            A frozen dataclass with a `text`, the answer's fields, and a method
+            `columns() -> list[str]` with what a terminal shows before the text.
+        """
+        raise NotImplementedError
+
+    def measure(
+        self,
+        examples: Sequence[Example],
+        answers: Sequence[Any],
+        labels: Sequence[str],
+    ) -> dict[str, Any]:
+        """Compares answers with the truth: all `metrics`, `examples`, and more."""
+        raise NotImplementedError
+
+    def mistake(self, example: Example, answer: Any) -> dict[str, Any] | None:
+        """For a wrong answer `label`, `predicted` (short strings for a table) and
+        `probability` (how sure it was, the surest are shown first); else None."""
+        return None
+
+    def check(self, settings: PrepareSettings) -> None:
+        """Refuses settings that make no sense for this task.
+
+        Raises:
+            UserError: naming the first of them.
+        """
+        if not self.points_into_text:
+            return
+        for field in ("normalize", "stop_words", "stem"):
+            if getattr(settings, field) != getattr(_DEFAULTS, field):
+                flag = "--" + field.replace("_", "-")
+                raise UserError(
+                    f"{flag} changes the text, but the answers of --task {self.name} "
+                    "are places in it. Leave the option out."
+                )
