@@ -16,7 +16,8 @@ import bert_cpu
 from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import UserError
-from bert_cpu.settings import PrepareSettings, PretrainSettings, TrainSettings
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.settings import PrepareSettings, TrainSettings
 
 
 @dataclasses.dataclass(frozen=True)

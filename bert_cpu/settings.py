@@ -5,7 +5,6 @@ The command line makes one of these objects, `config.json` stores it, and
 """
 
 import dataclasses
-import json
 import pathlib
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -57,14 +56,14 @@ class PrepareSettings:
     shard_size: int = 50_000
 
     def __post_init__(self):
-        _expect_choices(self)
+        expect_choices(self)
         # One token of each text, [CLS], and [SEP] behind each.
         least = 3 if self.text_pair is None else 5
-        _expect(
+        expect(
             self.max_length >= least, "max_length", self.max_length, f"{least} or more"
         )
-        _expect(self.stride >= 0, "stride", self.stride, "0 or more")
-        _expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
+        expect(self.stride >= 0, "stride", self.stride, "0 or more")
+        expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,24 +115,20 @@ class RunSettings:
     overwrite: bool = False
 
     def __post_init__(self):
-        _expect_choices(self)
-        plain = pathlib.PurePath(self.name).name == self.name and self.name not in (
-            "",
-            ".",
-            "..",
-        )
-        _expect(plain, "name", self.name, "a file name without '/'")
+        expect_choices(self)
+        is_plain = "/" not in self.name and self.name not in ("", ".", "..")
+        expect(is_plain, "name", self.name, "a file name without '/'")
         for field in ("epochs", "batch_size", "accumulate", "workers"):
-            _expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
+            expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
         for field in ("early_stopping", "threads", "seed"):
-            _expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
+            expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
         for field in ("warmup", "ema", "dropout"):
             share = getattr(self, field) or 0.0
-            _expect(0 <= share < 1, field, share, "a share in [0, 1)")
-        _expect(self.learning_rate > 0, "learning_rate", self.learning_rate, "over 0")
+            expect(0 <= share < 1, field, share, "a share in [0, 1)")
+        expect(self.learning_rate > 0, "learning_rate", self.learning_rate, "over 0")
         for field in ("weight_decay", "clip_norm", "checkpoint_minutes", "minutes"):
-            _expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
-        _expect(
+            expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
+        expect(
             self.batch_size % self.workers == 0,
             "batch_size",
             self.batch_size,
@@ -158,6 +153,8 @@ class TrainSettings(PrepareSettings, RunSettings):
 
     # Each layer below the top learns at this share of the rate above it, (0, 1].
     layer_decay: float = 1.0
+    # Begin with random weights, in the encoder's shape and with its words.
+    random_weights: bool = False
     # Lowest encoder layers (with the embeddings) that are left as they are.
     freeze_layers: int = 0
     # How token vectors become one, in the task embed.
@@ -170,130 +167,39 @@ class TrainSettings(PrepareSettings, RunSettings):
     def __post_init__(self):
         PrepareSettings.__post_init__(self)
         RunSettings.__post_init__(self)
-        _expect(
+        expect(
             self.freeze_layers >= 0, "freeze_layers", self.freeze_layers, "0 or more"
         )
         smoothing = self.label_smoothing
-        _expect(0 <= smoothing < 1, "label_smoothing", smoothing, "a share in [0, 1)")
-        _expect(0 < self.layer_decay <= 1, "layer_decay", self.layer_decay, "in (0, 1]")
+        expect(0 <= smoothing < 1, "label_smoothing", smoothing, "a share in [0, 1)")
+        expect(0 < self.layer_decay <= 1, "layer_decay", self.layer_decay, "in (0, 1]")
 
     @classmethod
     def fixed_fields(cls) -> tuple[str, ...]:
         prepared = (field.name for field in dataclasses.fields(PrepareSettings))
-        return (*prepared, *super().fixed_fields(), "freeze_layers", "pooling")
-
-
-@dataclasses.dataclass(frozen=True)
-class PretrainSettings(RunSettings):
-    """How an encoder is pre-trained on plain text, or goes on being so."""
-
-    name: str = "zh_small"
-    # Documents: a .txt file or a directory of them, a file with columns, or
-    # tfds:NAME,tfds:NAME (their training splits).
-    data: str = "tfds:zh_reviews,tfds:people_daily"
-    # The column that holds a document, in files with columns.
-    text: str = "text"
-    # Each line of a .txt file is a document; else blank lines stand between them.
-    one_per_line: bool = False
-    # A BERT checkpoint to go on with. Default: begin with random weights.
-    encoder: str | None = None
-    # Words and pieces of words in a new vocabulary, at most.
-    vocab_size: int = 8000
-    # Lower-case the texts, of a new vocabulary.
-    lowercase: bool = True
-    # Largest share of tokens that may be unknown to the vocabulary.
-    most_unknown: float = 0.01
-    # Transformer blocks of a new encoder.
-    num_layers: int = 4
-    # Features per token of a new encoder.
-    hidden_size: int = 256
-    # Attention heads of a new encoder; they divide hidden_size.
-    num_heads: int = 4
-    # Tokens in a sequence, special tokens included.
-    max_length: int = 128
-    # Tokens in a sequence of the first epochs, which are cheaper; see short_epochs.
-    short_length: int = 64
-    # Epochs with sequences of short_length. 0: none.
-    short_epochs: int = 0
-    # Learn which sentence comes next, besides the hidden words.
-    next_sentence: bool = True
-    # Share of tokens that are hidden, (0, 1).
-    mask_share: float = 0.15
-    epochs: int = 40
-    minutes: float = 30.0
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    dropout: float | None = 0.1
-    ema: float = 0.0
-
-    def __post_init__(self):
-        super().__post_init__()
-        for field in ("vocab_size", "num_layers", "hidden_size", "num_heads"):
-            _expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
-        _expect(
-            self.hidden_size % self.num_heads == 0,
-            "hidden_size",
-            self.hidden_size,
-            f"a multiple of num_heads={self.num_heads}",
+        return (
+            *prepared,
+            *super().fixed_fields(),
+            "freeze_layers",
+            "pooling",
+            "random_weights",
         )
-        _expect(self.max_length >= 8, "max_length", self.max_length, "8 or more")
-        _expect(self.short_epochs >= 0, "short_epochs", self.short_epochs, "0 or more")
-        is_short = not self.short_epochs or 8 <= self.short_length < self.max_length
-        expected = f"from 8 to under --max-length {self.max_length}"
-        _expect(is_short, "short_length", self.short_length, expected)
-        for field in ("mask_share", "most_unknown"):
-            share = getattr(self, field)
-            _expect(0 < share < 1, field, share, "a share in (0, 1)")
-
-    @classmethod
-    def fixed_fields(cls) -> tuple[str, ...]:
-        new = {field.name for field in dataclasses.fields(cls)} - {
-            field.name for field in dataclasses.fields(RunSettings)
-        }
-        return ("data", *sorted(new), *super().fixed_fields())
 
 
-# The command that a run's `config.json` names -> its settings.
-COMMANDS: dict[str, type[RunSettings]] = {
-    "train": TrainSettings,
-    "pretrain": PretrainSettings,
-}
-
-
-def save_settings(settings: RunSettings, path: pathlib.Path) -> None:
-    """Writes every field of `settings` to `path` as JSON."""
-    command = next(name for name, kind in COMMANDS.items() if type(settings) is kind)
-    content = {"command": command, **dataclasses.asdict(settings)}
-    path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def load_settings(path: pathlib.Path) -> RunSettings:
-    """Reads what `save_settings` wrote.
-
-    Raises:
-        UserError: if `path` is not JSON, or has a field that is not known or
-            has a value that it can't have.
-    """
-    try:
-        content = json.loads(path.read_text())
-        kind = COMMANDS[content["command"]]
-        del content["command"]
-        return kind(**content)
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
-        raise UserError(
-            f"'{path}' does not hold the settings of a run ({error}). Train "
-            "again with --overwrite."
-        ) from error
-
-
-def _expect_choices(settings: object) -> None:
+def expect_choices(settings: object) -> None:
+    """Refuses a value that is none of its field's choices."""
     for field, kind in get_type_hints(type(settings)).items():
         if get_origin(kind) is Literal:
             choices, value = get_args(kind), getattr(settings, field)
-            _expect(value in choices, field, value, f"one of {', '.join(choices)}")
+            expect(value in choices, field, value, f"one of {', '.join(choices)}")
 
 
-def _expect(is_good: bool, field: str, value: object, expected: str) -> None:
+def expect(is_good: bool, field: str, value: object, expected: str) -> None:
+    """Refuses a value, in the words of the command line.
+
+    Raises:
+        UserError: if not `is_good`.
+    """
     if not is_good:
         flag = "--" + field.replace("_", "-")
         raise UserError(f"{flag} is {value}, but must be {expected}.")

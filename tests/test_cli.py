@@ -12,12 +12,15 @@ from tiny_command import bert_cpu
 
 import bert_cpu as package
 from bert_cpu import cli
+from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import Interrupted, UserError
-from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.settings import PrepareSettings, TrainSettings
 
-COMMANDS = ["train", "export", "predict", "evaluate", "prepare", "hardware"]
+COMMANDS = [
+    *("train", "pretrain", "export", "predict"),
+    *("search", "evaluate", "prepare", "hardware"),
+]
 HEAVY = ["tensorflow", "keras", "transformers", "matplotlib", "sklearn", "h5py"]
 
 
@@ -56,8 +59,10 @@ def test_the_help_of_a_command_explains_every_option(capsys, command):
     said = help_of(capsys, command)
     said = re.sub(r"[│╭╮╰╯─\s]+", " ", said)
     for field in dataclasses.fields(cli._COMMANDS[command]):
-        if field.name not in ("model", "texts"):
-            flag = "--" + field.name.replace("_", "-")
+        if field.name not in ("model", "texts", "queries"):
+            # What is so by default can only be turned off.
+            no = "no-" if field.default is True else ""
+            flag = f"--{no}{field.name.replace('_', '-')}"
             found = re.search(rf" {flag} (.*?) \(default: ", said)
             assert found, flag
             assert found[1].endswith("."), f"{flag} has no sentence about it"

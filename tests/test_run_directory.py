@@ -6,7 +6,8 @@ import json
 import pytest
 
 from bert_cpu.errors import UserError
-from bert_cpu.settings import TrainSettings, load_settings
+from bert_cpu.settings import TrainSettings
+from bert_cpu.stored_settings import load_settings
 from bert_cpu.training.run_directory import find_run, start_run
 
 

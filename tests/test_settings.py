@@ -7,13 +7,9 @@ import math
 import pytest
 
 from bert_cpu.errors import UserError
-from bert_cpu.settings import (
-    PrepareSettings,
-    PretrainSettings,
-    TrainSettings,
-    load_settings,
-    save_settings,
-)
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.settings import PrepareSettings, TrainSettings
+from bert_cpu.stored_settings import load_settings, save_settings
 
 # Nothing in it is a default.
 UNUSUAL = TrainSettings(
@@ -44,6 +40,7 @@ UNUSUAL = TrainSettings(
     weight_decay=0.0,
     clip_norm=0.0,
     layer_decay=0.9,
+    random_weights=True,
     freeze_layers=2,
     pooling="cls",
     dropout=0.0,
@@ -86,7 +83,7 @@ UNUSUAL_PRETRAINING = PretrainSettings(
     warmup=0.0,
     weight_decay=0.0,
     clip_norm=0.0,
-    dropout=0.0,
+    dropout=0.2,
     early_stopping=1,
     ema=0.999,
     seed=7,

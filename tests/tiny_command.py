@@ -57,13 +57,14 @@ def succeed(*arguments, stdin=b""):
     return outcome
 
 
-def write_alphabet_encoder(directory, characters=None):
+def write_alphabet_encoder(directory, characters=None, num_layers=1):
     """A checkpoint with random weights that reads text letter by letter.
 
     Args:
         directory: where it goes. It has a vocab.txt and no tokenizer.json, and
             its tensors lack the `bert.` in front, as some checkpoints' do.
         characters: its vocabulary. Default: all that occur in data/.
+        num_layers: how many blocks it has.
     """
     if characters is None:
         texts = [path.read_text(encoding="utf-8") for path in DATA.iterdir()]
@@ -74,7 +75,7 @@ def write_alphabet_encoder(directory, characters=None):
     config = tiny_bundle.CONFIG | {
         "vocab_size": len(words),
         "hidden_size": 32,
-        "num_hidden_layers": 1,
+        "num_hidden_layers": num_layers,
         "max_position_embeddings": 64,
     }
     directory.mkdir(parents=True)

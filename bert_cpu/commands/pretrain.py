@@ -5,9 +5,9 @@ import os
 from bert_cpu.data.pretraining.manifest import PretrainingManifest
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import open_checkpoint
+from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.console import print_result
 from bert_cpu.report.next_steps import next_steps
-from bert_cpu.settings import PretrainSettings
 from bert_cpu.training.launch import launch_run
 from bert_cpu.training.pretrain import run_pretraining
 from bert_cpu.training.pretraining_data import open_pretraining_records

@@ -11,7 +11,9 @@ import sys
 from bert_cpu.commands.report_errors import INTERRUPTED, report_errors
 from bert_cpu.commands.start_tensorflow import start_tensorflow
 from bert_cpu.errors import Interrupted
-from bert_cpu.settings import PretrainSettings, TrainSettings, load_settings
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.settings import TrainSettings
+from bert_cpu.stored_settings import load_settings
 
 
 def _work() -> int:

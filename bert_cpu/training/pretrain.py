@@ -23,8 +23,8 @@ from bert_cpu.hardware.memory import (
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.write_report import write_report
-from bert_cpu.settings import PretrainSettings
 from bert_cpu.tasks.pretrain import (
     HEAD_NAMES,
     MASKED_WORDS_NAMES,

@@ -9,7 +9,8 @@ from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.source import Source
 from bert_cpu.example import Example
 from bert_cpu.models.bundle import BundleInfo, save_bundle
-from bert_cpu.settings import PrepareSettings, PretrainSettings
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.settings import PrepareSettings
 from bert_cpu.tasks.fill import Fill
 from bert_cpu.tasks.pretrain import HEAD_NAMES
 from bert_cpu.text.preprocess import Preprocess

@@ -10,7 +10,8 @@ from typing import TypeVar
 from bert_cpu import storage
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
-from bert_cpu.settings import RunSettings, load_settings, save_settings
+from bert_cpu.settings import RunSettings
+from bert_cpu.stored_settings import load_settings, save_settings
 from bert_cpu.training.checkpoint import has_checkpoint
 
 Settings = TypeVar("Settings", bound=RunSettings)

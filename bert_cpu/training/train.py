@@ -74,8 +74,9 @@ def run_training(
     with strategy.scope():
         model = _build(settings, task, checkpoint, manifest, profile.dtype)
         head_names = task.head_names if task.has_pretrained_head else {}
-        for name in checkpoint.assign_to(model, head_names):
-            screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
+        if not settings.random_weights:
+            for name in checkpoint.assign_to(model, head_names):
+                screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
         freeze(model, settings.freeze_layers)
         schedule = make_schedule(settings, num_batches(manifest, settings))
         optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)

@@ -11,7 +11,7 @@ from bert_cpu.data.tfrecords import check_shards
 from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import Bundle, open_bundle
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.settings import load_settings
+from bert_cpu.stored_settings import load_settings
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import TASKS, restore_task
 from bert_cpu.training.evaluate import Evaluation

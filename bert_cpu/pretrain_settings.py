@@ -1,0 +1,80 @@
+"""Every setting of a pre-training run."""
+
+import dataclasses
+
+from bert_cpu.settings import RunSettings, expect
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainSettings(RunSettings):
+    """How an encoder is pre-trained on plain text, or goes on being so."""
+
+    # The run's name: its directory is RUNS_DIR/NAME.
+    name: str = "zh_small"
+    # Documents: a .txt file or a directory of them, a file with columns, or
+    # tfds:NAME,tfds:NAME (their training splits).
+    data: str = "tfds:zh_reviews,tfds:people_daily"
+    # The column that holds a document, in files with columns.
+    text: str = "text"
+    # Each line of a .txt file is a document; else blank lines stand between them.
+    one_per_line: bool = False
+    # A BERT checkpoint to go on with. Default: begin with random weights.
+    encoder: str | None = None
+    # Words and pieces of words in a new vocabulary, at most.
+    vocab_size: int = 8000
+    # Lower-case the texts, of a new vocabulary.
+    lowercase: bool = True
+    # Largest share of tokens that may be unknown to the vocabulary.
+    most_unknown: float = 0.01
+    # Transformer blocks of a new encoder.
+    num_layers: int = 4
+    # Features per token of a new encoder.
+    hidden_size: int = 256
+    # Attention heads of a new encoder; they divide hidden_size.
+    num_heads: int = 4
+    # Tokens in a sequence, special tokens included.
+    max_length: int = 128
+    # Tokens in a sequence of the first epochs, which are cheaper; see short_epochs.
+    short_length: int = 64
+    # Epochs with sequences of short_length. 0: none.
+    short_epochs: int = 0
+    # Learn which sentence comes next, besides the hidden words.
+    next_sentence: bool = True
+    # Share of tokens that are hidden, (0, 1).
+    mask_share: float = 0.15
+    # Passes over the texts.
+    epochs: int = 40
+    # Stop after this time, with the rate fallen to 0. 0: when the epochs are done.
+    minutes: float = 30.0
+    # Sequences in one batch, over all workers.
+    batch_size: int = 16
+    # The highest learning rate.
+    learning_rate: float = 1e-3
+    # Share of features zeroed in training, [0, 1). What is seen two or three times
+    # is not learned by heart.
+    dropout: float | None = 0.0
+    # Momentum of the moving average of weights that is kept as the model. 0: none.
+    ema: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        for field in ("vocab_size", "num_layers", "hidden_size", "num_heads"):
+            expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
+        is_whole = self.hidden_size % self.num_heads == 0
+        expected = f"a multiple of num_heads={self.num_heads}"
+        expect(is_whole, "hidden_size", self.hidden_size, expected)
+        expect(self.max_length >= 8, "max_length", self.max_length, "8 or more")
+        expect(self.short_epochs >= 0, "short_epochs", self.short_epochs, "0 or more")
+        is_short = not self.short_epochs or 8 <= self.short_length < self.max_length
+        expected = f"from 8 to under --max-length {self.max_length}"
+        expect(is_short, "short_length", self.short_length, expected)
+        for field in ("mask_share", "most_unknown"):
+            share = getattr(self, field)
+            expect(0 < share < 1, field, share, "a share in (0, 1)")
+
+    @classmethod
+    def fixed_fields(cls) -> tuple[str, ...]:
+        new = {field.name for field in dataclasses.fields(cls)} - {
+            field.name for field in dataclasses.fields(RunSettings)
+        }
+        return ("data", *sorted(new), *super().fixed_fields())
