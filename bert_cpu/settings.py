@@ -134,6 +134,12 @@ class RunSettings:
             self.batch_size,
             f"a multiple of workers={self.workers}",
         )
+        if self.minutes and self.workers > 1:
+            raise UserError(
+                f"--minutes is {self.minutes:g} with {self.workers} workers, but only "
+                "one process can stop by the clock. Give --minutes 0 and --epochs, or "
+                "leave --workers out."
+            )
         if self.resume and self.overwrite:
             raise UserError("Got --resume and --overwrite. Give one of the two.")
 

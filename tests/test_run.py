@@ -264,3 +264,17 @@ def test_more_frozen_layers_than_there_are_is_said(directory):
     settings = tiny_run.tiny_settings(directory, name="frozen", freeze_layers=2)
     with pytest.raises(UserError, match=r"--freeze-layers is 2, but .* only 1 layers"):
         tiny_run.run(settings)
+
+
+@pytest.mark.parametrize("is_random", [False, True])
+def test_random_weights_leave_the_encoder_unread(is_random, tmp_path):
+    # At this rate, what training changes is far below what chance would.
+    settings = tiny_run.tiny_settings(
+        tmp_path, random_weights=is_random, learning_rate=1e-9, epochs=1
+    )
+    tiny_run.run(settings)
+    ours = load_file(settings.run_dir / "bundle" / "model.safetensors")
+    theirs = load_file(tmp_path / "encoder" / "model.safetensors")
+    name = "bert.embeddings.word_embeddings.weight"
+    difference = np.abs(ours[name] - theirs[name]).max()
+    assert (difference > 1e-3) == is_random

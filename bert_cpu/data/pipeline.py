@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from bert_cpu.data.deal_rows import deal_rows, read_ahead
 from bert_cpu.data.hdf5 import HDF5Reader
 from bert_cpu.data.manifest import Manifest
 from bert_cpu.data.stored_example import from_json
@@ -92,9 +93,11 @@ def training_batches(
         if draw is not None:
             # Before the rows are dealt out: it doesn't depend on the workers.
             batch = draw(batch, tf.stack([tf.cast(draw_seed, tf.int64), number]))
-        return _weigh(_rows_of(batch, worker, num_workers), class_weights)
+        return _weigh(
+            deal_rows(_with_weights(batch), worker, num_workers), class_weights
+        )
 
-    return _finish(batches.enumerate().skip(skip).map(finish))
+    return read_ahead(batches.enumerate().skip(skip).map(finish))
 
 
 def evaluation_batches(
@@ -108,7 +111,7 @@ def evaluation_batches(
     batches = windows.flat_map(
         lambda window: _cut(window, manifest.targets, batch_size, None)
     )
-    return _finish(batches.map(lambda batch: _weigh(_rows_of(batch, 0, 1), None)))
+    return read_ahead(batches.map(_with_weights))
 
 
 def stored_examples(manifest: Manifest, split: str) -> Iterator[Stored]:
@@ -222,19 +225,8 @@ def _cut(window, targets, batch_size, seed):
     return tf.data.Dataset.from_tensor_slices(starts).map(batch_at)
 
 
-def _rows_of(batch, worker, num_workers):
-    """This worker's rows, after filling the batch up to a multiple of workers."""
-    num_rows = tf.size(batch["index"])
-    batch = batch | {"weight": tf.ones([num_rows])}
-    if num_workers == 1:
-        return batch
-    missing = -num_rows % num_workers
-
-    def rows(tensor):
-        paddings = [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1)
-        return tf.pad(tensor, paddings)[worker::num_workers]
-
-    return {name: rows(tensor) for name, tensor in batch.items()}
+def _with_weights(batch):
+    return batch | {"weight": tf.ones([tf.size(batch["index"])])}
 
 
 def _weigh(batch, class_weights):
@@ -242,13 +234,3 @@ def _weigh(batch, class_weights):
         return batch
     weights = tf.constant(class_weights, tf.float32)
     return batch | {"weight": tf.gather(weights, batch["label"]) * batch["weight"]}
-
-
-def _finish(batches):
-    options = tf.data.Options()
-    options.deterministic = True
-    # Workers cut batches by themselves; TensorFlow must not cut them again.
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    return batches.prefetch(4).with_options(options)

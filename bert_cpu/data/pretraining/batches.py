@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from bert_cpu.data.deal_rows import deal_rows, read_ahead
 from bert_cpu.data.pretraining.masks import draw_masks, most_predictions
 from bert_cpu.data.pretraining.records import parse_records
 from bert_cpu.data.pretraining.shards import Shards
@@ -58,10 +59,10 @@ def pretraining_batches(
         if share is not None:
             seeds = tf.stack([tf.cast(mask_seed, tf.int64), number])
             parsed = _draw_again(parsed, seeds, share, shards)
-        return _rows_of(_finish(parsed), worker, num_workers)
+        return deal_rows(_finish(parsed), worker, num_workers)
 
     numbered = records.batch(batch_size).enumerate().skip(skip)
-    return _with_options(numbered.map(read, num_parallel_calls=2))
+    return read_ahead(numbered.map(read, num_parallel_calls=2))
 
 
 def held_out_batches(shards: Shards, batch_size: int) -> tf.data.Dataset:
@@ -73,7 +74,7 @@ def held_out_batches(shards: Shards, batch_size: int) -> tf.data.Dataset:
         tf.data.Dataset of the dicts that `pretraining_batches` gives.
     """
     records = tf.data.TFRecordDataset([str(path) for path in shards.paths])
-    return _with_options(
+    return read_ahead(
         records.batch(batch_size).map(lambda batch: _finish(_parse(batch, shards)))
     )
 
@@ -101,26 +102,3 @@ def _draw_again(parsed, seed, share, shards):
 def _finish(parsed):
     del parsed["original_ids"], parsed["word_starts"]
     return parsed | {"weight": tf.ones(tf.shape(parsed["next_sentence"]))}
-
-
-def _rows_of(batch, worker, num_workers):
-    """This worker's rows, after filling the batch up to a multiple of workers."""
-    if num_workers == 1:
-        return batch
-    missing = -tf.size(batch["weight"]) % num_workers
-
-    def rows(tensor):
-        paddings = [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1)
-        return tf.pad(tensor, paddings)[worker::num_workers]
-
-    return {name: rows(tensor) for name, tensor in batch.items()}
-
-
-def _with_options(batches):
-    options = tf.data.Options()
-    options.deterministic = True
-    # Workers cut batches by themselves; TensorFlow must not cut them again.
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    return batches.prefetch(4).with_options(options)

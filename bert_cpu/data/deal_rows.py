@@ -1,0 +1,39 @@
+"""What workers that train together do with the batches that all of them draw."""
+
+import tensorflow as tf
+
+
+def deal_rows(batch: dict, worker: int, num_workers: int) -> dict:
+    """Takes one worker's rows of a batch.
+
+    Args:
+        batch: tensors by name, each with a row an example. `weight`, float32
+            `(batch,)`, is one of them.
+        worker, num_workers: int. Which rows to take.
+
+    Returns:
+        dict of the same tensors with fewer rows, as many for each worker: rows of
+        zeros, whose weight is 0, fill up what `num_workers` does not divide.
+    """
+    if num_workers == 1:
+        return batch
+    missing = -tf.size(batch["weight"]) % num_workers
+
+    def rows(tensor):
+        paddings = [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1)
+        return tf.pad(tensor, paddings)[worker::num_workers]
+
+    return {name: rows(tensor) for name, tensor in batch.items()}
+
+
+def read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Keeps a few batches ready, always in the same order.
+
+    Workers take their rows by themselves; TensorFlow must not cut batches again.
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return batches.prefetch(4).with_options(options)
