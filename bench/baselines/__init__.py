@@ -1,0 +1,1 @@
+"""What the tasks are compared with: transformers and PyTorch, the same weights."""
