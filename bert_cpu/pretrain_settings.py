@@ -58,7 +58,7 @@ class PretrainSettings(RunSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        for field in ("vocab_size", "num_layers", "hidden_size", "num_heads"):
+        for field in ("epochs", "vocab_size", "num_layers", "hidden_size", "num_heads"):
             expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
         is_whole = self.hidden_size % self.num_heads == 0
         expected = f"a multiple of num_heads={self.num_heads}"

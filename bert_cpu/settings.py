@@ -40,8 +40,8 @@ class PrepareSettings:
     # Tokens in the longest sequence, special tokens included; the rest is cut.
     max_length: int = 128
     # Tokens that neighbouring windows of a long text share, in tasks that read all
-    # of it.
-    stride: int = 32
+    # of it. Default: a quarter of max_length.
+    stride: int | None = None
     # Mend tags that are not legal BIO instead of refusing them.
     repair: bool = False
     # Unicode NFKC, full width to half width, control characters out.
@@ -62,8 +62,13 @@ class PrepareSettings:
         expect(
             self.max_length >= least, "max_length", self.max_length, f"{least} or more"
         )
-        expect(self.stride >= 0, "stride", self.stride, "0 or more")
+        expect(self.overlap >= 0, "stride", self.stride, "0 or more")
         expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
+
+    @property
+    def overlap(self) -> int:
+        """`stride`, given or not."""
+        return self.max_length // 4 if self.stride is None else self.stride
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +81,8 @@ class RunSettings:
     name: str = "movie_reviews"
     # The directory that holds all runs.
     runs_dir: str = "runs"
-    # Passes over the training split.
+    # Passes over the training split. 0: the encoder stays as it is, which the tasks
+    # embed and fill have a use for.
     epochs: int = 3
     # Stop after this time, wherever it is; the learning rate falls to 0 by then. 0:
     # when the epochs are done.
@@ -118,9 +124,9 @@ class RunSettings:
         expect_choices(self)
         is_plain = "/" not in self.name and self.name not in ("", ".", "..")
         expect(is_plain, "name", self.name, "a file name without '/'")
-        for field in ("epochs", "batch_size", "accumulate", "workers"):
+        for field in ("batch_size", "accumulate", "workers"):
             expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
-        for field in ("early_stopping", "threads", "seed"):
+        for field in ("epochs", "early_stopping", "threads", "seed"):
             expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
         for field in ("warmup", "ema", "dropout"):
             share = getattr(self, field) or 0.0

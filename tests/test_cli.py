@@ -97,6 +97,7 @@ def test_every_setting_can_be_typed():
         text_pair="q",
         label="stars",
         encoder="bert-base-chinese",
+        random_weights=True,
         max_length=64,
         stride=5,
         repair=True,
@@ -126,18 +127,20 @@ def test_every_setting_can_be_typed():
         seed=3,
         dtype="float32",
         threads=1,
-        workers=2,
         checkpoint_minutes=0.5,
         overwrite=True,
     )
     words = ["train"]
     for field in dataclasses.fields(typed):
         value = getattr(typed, field.name)
-        if field.name != "resume":  # It excludes --overwrite.
+        # They exclude --overwrite and --minutes.
+        if field.name not in ("resume", "workers"):
             assert value != field.default, f"{field.name} is not tested"
             words.append("--" + field.name.replace("_", "-"))
             words += [] if value is True else [str(value)]
     assert dataclasses.asdict(cli._parse(words)) == dataclasses.asdict(typed)
+    others = cli._parse(["train", "--resume", "--workers", "2"])
+    assert (others.resume, others.workers) == (True, 2)
 
 
 def test_options_may_be_typed_in_the_ways_that_people_do():
@@ -186,8 +189,8 @@ def test_texts_that_look_like_options_follow_two_dashes():
             "--help.",
         ),
         (
-            "train --epochs 0",
-            "--epochs is 0, but must be 1 or more. See bert-cpu train --help.",
+            "train --epochs=-1",
+            "--epochs is -1, but must be 0 or more. See bert-cpu train --help.",
         ),
         (
             "train --learning-rate nan",

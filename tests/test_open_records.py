@@ -244,7 +244,7 @@ def test_records_longer_than_the_encoder_are_refused(records):
     "wish, flag, made_with",
     [
         ({"max_length": 17}, "--max-length is 17", "16"),
-        ({"stride": 16}, "--stride is 16", "32"),
+        ({"stride": 16}, "--stride is 16", "4"),
         ({"normalize": True}, "--normalize is True", "False"),
         ({"stem": "english"}, "--stem is english", "none"),
     ],

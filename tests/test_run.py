@@ -278,3 +278,15 @@ def test_random_weights_leave_the_encoder_unread(is_random, tmp_path):
     name = "bert.embeddings.word_embeddings.weight"
     difference = np.abs(ours[name] - theirs[name]).max()
     assert (difference > 1e-3) == is_random
+
+
+def test_no_epochs_keep_the_encoder_as_it_is(tmp_path):
+    settings = tiny_run.tiny_settings(tmp_path, epochs=0)
+    metrics = tiny_run.run(settings)
+    ours = load_file(settings.run_dir / "bundle" / "model.safetensors")
+    theirs = load_file(tmp_path / "encoder" / "model.safetensors")
+    for name in ours:
+        if name.startswith("bert."):
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    assert metrics["train"]["examples"] == metrics["best_epoch"] == 0
+    assert (settings.run_dir / "report.html").is_file()

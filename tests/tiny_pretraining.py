@@ -12,6 +12,11 @@ from bert_cpu.data.pretraining.vocabulary import train_vocabulary
 
 # Tokens in a sequence, and places for those to guess.
 LENGTH, MOST = 32, 5
+_QUICK = (
+    *("--vocab-size", 200, "--num-layers", 2, "--hidden-size", 32, "--num-heads", 2),
+    *("--max-length", LENGTH, "--batch-size", 16, "--epochs", 2, "--minutes", 0),
+    *("--dropout", 0.1, "--threads", 1, "--dtype", "float32"),
+)
 SUBJECTS = ("我们", "他们", "孩子们", "The filmmakers", "老师", "Our neighbours")
 VERBS = ("喜欢", "看见", "filmed", "非常高兴地离开了", "remembered", "介绍")
 OBJECTS = ("电影。", "the quiet lovers.", "北京大学。", "everything!", "自然语言。")
@@ -36,6 +41,22 @@ def made_up_corpus():
 def made_up_tokenizer():
     """All of its characters, and words in pieces."""
     return train_vocabulary(made_up_corpus().sentences("train"), 200, min_count=1)
+
+
+def write_texts(path):
+    """Writes the made-up corpus: a sentence a line, and blank lines between texts."""
+    corpus = made_up_corpus()
+    documents = [
+        "\n".join(document)
+        for split in ("train", "validation")
+        for document in corpus.documents(split)
+    ]
+    path.write_text("\n\n".join(documents), encoding="utf-8")
+
+
+def words_of(name, *options):
+    """What is typed to pre-train a tiny encoder on texts.txt, as runs/NAME."""
+    return ("pretrain", "--data", "texts.txt", "--name", name, *_QUICK, *options)
 
 
 def prepare(directory, lengths=(16, LENGTH), **settings):

@@ -107,7 +107,8 @@ def _chinese_relations(chance, num_rows):
     for _ in range(num_rows):
         is_love = chance.random() < 0.5
         verb, label = ("喜欢", "喜欢") if is_love else ("和", "其他")
-        text = f"<e1>{chance.choice(CHINESE_PEOPLE)}</e1>{verb}<e2>{chance.choice(CHINESE_PEOPLE)}</e2>。"
+        first, second = (chance.choice(CHINESE_PEOPLE) for _ in range(2))
+        text = f"<e1>{first}</e1>{verb}<e2>{second}</e2>。"
         rows.append({"text": text, "label": label})
     return _jsonl(rows)
 
@@ -175,7 +176,11 @@ CASES = {
         "relate", "english", ".txt", _semeval, ("--max-length", 40)
     ),
     "relate, 中文": Case(
-        "relate", "chinese", ".jsonl", _chinese_relations, ("--max-length", 32)
+        "relate",
+        "chinese",
+        ".jsonl",
+        _chinese_relations,
+        ("--max-length", 32, "--stride", 4),
     ),
     "answer, SQuAD": Case("answer", "english", ".json", _squad, _WINDOWS),
     "answer, 中文": Case("answer", "chinese", ".jsonl", _chinese_questions, _WINDOWS),

@@ -33,6 +33,11 @@ def run(settings: TrainSettings) -> int:
             f"--data is '{settings.data}', but with TF_CONFIG it must be a prepared "
             "directory that all workers see. Make it with `bert-cpu prepare`."
         )
+    if cluster.num_workers > 1 and settings.minutes:
+        raise UserError(
+            f"--minutes is {settings.minutes:g}, but the {cluster.num_workers} workers "
+            "of TF_CONFIG have no clock in common. Give --epochs instead."
+        )
     if not cluster.is_chief:
         return train_and_show(settings, cluster)
     with begun_run(settings) as begun:

@@ -60,7 +60,7 @@ def prepare_records(
         _ids_of(task, labels, tokenizer),
         tokenizer,
         settings.max_length,
-        settings.stride,
+        settings.overlap,
         preprocess,
     )
     with storage.new_directory(directory) as aside:
@@ -94,7 +94,7 @@ def prepare_records(
             labels=labels,
             targets=dict(task.targets),
             max_length=settings.max_length,
-            stride=settings.stride,
+            stride=settings.overlap,
             text_pair=task.column(settings, "text_pair") is not None,
             preprocess=preprocess.to_dict(),
             tokenizer_sha256=tokenizer_sha256(tokenizer.backend_tokenizer),

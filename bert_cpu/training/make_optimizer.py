@@ -2,7 +2,6 @@
 
 import keras
 
-from bert_cpu.errors import UserError
 from bert_cpu.settings import RunSettings
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.rates import rate_multipliers
@@ -15,15 +14,7 @@ def make_schedule(settings: RunSettings, *steps_of_epochs: int) -> WarmupLinearD
     Args:
         settings: of the run.
         steps_of_epochs: batches in each epoch, or in all of them if it is one.
-
-    Raises:
-        UserError: if several workers are to stop by the clock: each has its own.
     """
-    if settings.minutes and settings.workers > 1:
-        raise UserError(
-            f"--minutes is {settings.minutes:g} with {settings.workers} workers, but "
-            "only one can stop by the clock. Leave one out, or give --epochs."
-        )
     if len(steps_of_epochs) == 1:
         steps_of_epochs *= settings.epochs
     num_updates = sum(-(-steps // settings.accumulate) for steps in steps_of_epochs)

@@ -37,7 +37,7 @@ from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
 from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
 from bert_cpu.training.pretrained import save_pretrained
-from bert_cpu.training.pretraining_data import open_pretraining_records
+from bert_cpu.training.pretraining_data import lengths_of, open_pretraining_records
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import Cluster, make_strategy, wait_for_all
@@ -83,9 +83,15 @@ def run_pretraining(
 
     # The same seed in all workers: they must start from the same weights.
     keras.utils.set_random_seed(settings.seed)
-    steps = [
-        math.ceil(_shards(settings, manifest, epoch).examples / settings.batch_size)
+    shards = {
+        length: manifest.open_shards("train", length) for length in lengths_of(settings)
+    }
+    lengths = [
+        settings.short_length if epoch < settings.short_epochs else settings.max_length
         for epoch in range(settings.epochs)
+    ]
+    steps = [
+        math.ceil(shards[length].examples / settings.batch_size) for length in lengths
     ]
     names = HEAD_NAMES if settings.next_sentence else MASKED_WORDS_NAMES
     with strategy.scope():
@@ -105,7 +111,7 @@ def run_pretraining(
 
     def batches(epoch, skip):
         return pretraining_batches(
-            _shards(settings, manifest, epoch),
+            shards[lengths[epoch]],
             settings.batch_size,
             settings.seed,
             epoch,
@@ -173,12 +179,6 @@ def _measure(predict_step: Callable, batches: tf.data.Dataset) -> dict[str, floa
     measured = pretraining_metrics(totals)
     loss = measured["masked_loss"] + measured.get("next_sentence_loss", 0.0)
     return {"loss": loss, **measured}
-
-
-def _shards(settings, manifest, epoch):
-    is_short = epoch < settings.short_epochs
-    length = settings.short_length if is_short else settings.max_length
-    return manifest.open_shards("train", length)
 
 
 def _any_size(spec):

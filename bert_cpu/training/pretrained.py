@@ -46,7 +46,6 @@ def save_pretrained(
         task="fill",
         data=settings.data,
         max_length=settings.max_length,
-        stride=settings.max_length // 4,
     )
     info = BundleInfo(
         task=task.name,
@@ -54,7 +53,7 @@ def save_pretrained(
         max_length=prepare.max_length,
         text_pair=False,
         preprocess=Preprocess().to_dict(),
-        stride=prepare.stride,
+        stride=prepare.overlap,
     )
     save_bundle(settings.run_dir / "bundle", model, task, config, tokenizer, info)
     source = Source(settings.data, {"test": lambda: _held_out(settings)})

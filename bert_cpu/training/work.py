@@ -11,12 +11,13 @@ from bert_cpu.training.checkpoint import Progress
 
 def describe_work(progress: Progress) -> dict[str, Any]:
     """What `metrics.json` says of training: examples, tokens, seconds, memory."""
+    seconds = max(progress.seconds, 1e-9)
     return {
         "examples": progress.examples,
         "tokens": progress.tokens,
         "seconds": progress.seconds,
-        "examples_per_second": progress.examples / progress.seconds,
-        "tokens_per_second": progress.tokens / progress.seconds,
+        "examples_per_second": progress.examples / seconds,
+        "tokens_per_second": progress.tokens / seconds,
         "peak_memory_mb": peak_memory_mb(),
     }
 

@@ -1,0 +1,89 @@
+"""Every mistake with what is pre-trained is one line, and leaves nothing."""
+
+import json
+import pathlib
+
+import pytest
+import tiny_pretraining
+from tiny_command import bert_cpu
+from tiny_pretraining import words_of
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A directory to stand in, with a corpus in it."""
+    tiny_pretraining.write_texts(tmp_path / "texts.txt")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mistake(name, *options):
+    """What is said of a command that is refused, and leaves nothing."""
+    said = bert_cpu(*words_of(name, *options)).mistake
+    assert not pathlib.Path("runs", name).exists()
+    return said
+
+
+def test_documents_must_be_there(here):
+    assert mistake("bad", "--data", "no.txt") == (
+        "--data 'no.txt' is not there. Give a .txt file or a directory of them, a file "
+        "with columns, or tfds:NAME."
+    )
+    pathlib.Path("empty.txt").write_text("\n\n \n")
+    assert mistake("bad", "--data", "empty.txt") == (
+        "'empty.txt' has no document with text in it (0 are empty). Give plain text, "
+        "and name its column if it has columns."
+    )
+    pathlib.Path("few.txt").write_text("One.\nTwo.\n\nThree.\nFour.\n")
+    assert mistake("bad", "--data", "few.txt") == (
+        "'few.txt' has 2 documents, but at least 4 different ones are needed, as some "
+        "are held out. Put blank lines between documents, or say --one-per-line."
+    )
+
+
+def test_a_vocabulary_must_cover_the_documents(here):
+    said = mistake("bad", "--vocab-size", 40, "--most-unknown", 0.001)
+    assert "of all tokens are unknown to the vocabulary, most often for " in said
+    assert said.endswith(
+        "but 0.1% at most is useful. Ask for a larger --vocab-size, or choose an "
+        "--encoder of this language."
+    )
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (
+            ("--num-heads", 3),
+            "--hidden-size is 32, but must be a multiple of num_heads=3.",
+        ),
+        (("--mask-share", 1), "--mask-share is 1.0, but must be a share in (0, 1)."),
+        (
+            ("--short-epochs", 1),
+            "--short-length is 64, but must be from 8 to under --max-length 32.",
+        ),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(here, options, said):
+    assert mistake("bad", *options).startswith(said)
+
+
+def test_workers_have_no_clock_in_common(here):
+    assert mistake("bad", "--workers", 2, "--minutes", 5) == (
+        "--minutes is 5 with 2 workers, but only one process can stop by the clock. "
+        "Give --minutes 0 and --epochs, or leave --workers out. See bert-cpu pretrain "
+        "--help."
+    )
+
+
+def test_workers_of_several_machines_have_no_clock_in_common(here, monkeypatch):
+    cluster = {"worker": ["127.0.0.1:5001", "127.0.0.1:5002"]}
+    task = {"type": "worker", "index": 1}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    pathlib.Path("records").mkdir()
+    pathlib.Path("records", "manifest.json").write_text("{}")
+    words = ("train", "--data", "records", "--minutes", 2)
+    assert bert_cpu(*words).mistake == (
+        "--minutes is 2, but the 2 workers of TF_CONFIG have no clock in common. Give "
+        "--epochs instead."
+    )

@@ -1,0 +1,269 @@
+"""Pre-training by its command: what a run leaves, and how it stops and goes on."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tiny_bundle
+import tiny_command
+import tiny_pretraining
+import tiny_run
+from safetensors.numpy import load_file
+from tiny_command import bert_cpu, succeed
+from tiny_pretraining import words_of
+
+from bert_cpu.commands import pretrain as pretrain_command
+from bert_cpu.models.checkpoint import open_checkpoint
+from bert_cpu.training import pretrain
+from bert_cpu.training.history import read_history
+from bert_cpu.training.screen import Screen
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A directory to stand in, with a corpus in it."""
+    directory = tmp_path_factory.mktemp("pretrain")
+    tiny_pretraining.write_texts(directory / "texts.txt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        yield directory
+
+
+def run(name, *options):
+    """Pre-trains; gives the run's directory."""
+    succeed(*words_of(name, *options))
+    return pathlib.Path("runs") / name
+
+
+@pytest.fixture(scope="module")
+def first(here):
+    return here / run("first")
+
+
+def metrics_of(run_dir):
+    return json.loads((run_dir / "metrics.json").read_text())
+
+
+def assert_same(run_dir, expected):
+    weights, wanted = map(tiny_run.trained_weights, (run_dir, expected))
+    assert weights.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(weights[name], value, err_msg=name)
+
+
+# --- what a run leaves ---
+
+
+def test_a_run_has_all_that_belongs_to_it(first):
+    assert {path.name for path in first.iterdir()} >= {
+        *("config.json", "metrics.json", "report.html", "bundle", "checkpoints"),
+        *("pretraining", "records"),
+    }
+    metrics = metrics_of(first)
+    assert metrics["task"] == "fill"
+    assert metrics["metrics"] == [
+        *("masked_accuracy", "perplexity", "next_sentence_accuracy")
+    ]
+    # Better than a guess among all pieces, whose perplexity is their number.
+    assert 1 < metrics["validation"]["perplexity"] < 200
+    assert metrics["data"]["documents"]["train"] > 100
+    losses = [e["train_loss"] for e in read_history(first) if e["kind"] == "epoch"]
+    assert losses[1] < losses[0]
+
+
+def test_a_bundle_has_the_names_of_transformers_and_the_best_weights(first):
+    config = json.loads((first / "bundle" / "config.json").read_text())
+    shape = {name: config[name] for name in tiny_bundle.CONFIG if name in config}
+    names = set(tiny_bundle.random_weights(shape))
+    names -= {"classifier.weight", "classifier.bias"}
+    heads = {
+        *("transform.dense.weight", "transform.dense.bias", "bias"),
+        *("transform.LayerNorm.weight", "transform.LayerNorm.bias"),
+    }
+    names |= {f"cls.predictions.{name}" for name in heads}
+    names |= {"cls.seq_relationship.weight", "cls.seq_relationship.bias"}
+    weights = tiny_run.trained_weights(first)
+    assert set(weights) == names
+
+    best = list(load_file(first / "checkpoints" / "best.safetensors").values())
+    for name, value in weights.items():
+        assert any(
+            np.array_equal(value.T, kept.reshape(value.T.shape))
+            or np.array_equal(value, kept.reshape(value.shape))
+            for kept in best
+            if kept.size == value.size
+        ), name
+    checkpoint = open_checkpoint(str(first / "bundle"))
+    assert checkpoint.config.num_hidden_layers == 2
+    assert len(checkpoint.tokenizer) == checkpoint.config.vocab_size <= 200
+
+
+@pytest.mark.slow
+def test_a_bundle_fills_in_words_and_is_fine_tuned(first):
+    where = ("--name", first.name)
+    succeed("export", *where, "--threads", 1)
+    out = succeed("predict", first, "我们[MASK]欢电影。", "--json").out
+    assert len(json.loads(out)["fills"]) == 1
+    measured = json.loads(succeed("evaluate", *where, "--json").out)
+    assert measured["masks"] >= measured["examples"] > 0
+    data = tiny_command.DATA / "reviews_zh.tsv"
+    tuned = ("--name", "tuned", "--encoder", first / "bundle", "--data", data)
+    succeed("train", *tuned, *tiny_command.QUICK)
+
+
+@pytest.mark.slow
+def test_going_on_from_a_bundle_starts_at_its_loss(first):
+    options = ("--encoder", first / "bundle", "--learning-rate", 1e-12, "--epochs", 1)
+    again = metrics_of(run("again", *options))["validation"]
+    before = metrics_of(first)["validation"]
+    assert again == pytest.approx(before, rel=1e-5)
+
+
+# --- chance, stops, time ---
+
+
+@pytest.mark.slow
+def test_a_seed_fixes_every_bit(first):
+    assert_same(run("same"), first)
+    other = tiny_run.trained_weights(run("other", "--seed", 1))
+    name = "bert.pooler.dense.weight"
+    assert (other[name] != tiny_run.trained_weights(first)[name]).any()
+
+
+def press(number):
+    """Sends this process a signal, and returns when it was heard."""
+    handler = signal.getsignal(number)
+    os.kill(os.getpid(), number)
+    while signal.getsignal(number) is handler:
+        time.sleep(0.001)
+
+
+class StopAt(Screen):
+    """Asks the run to stop when a step is shown."""
+
+    step = 0
+
+    @contextlib.contextmanager
+    def training(self, done, total):
+        def show(step, epoch, loss, speed, total):
+            if step == self.step:
+                press(signal.SIGTERM)
+
+        yield show
+
+
+@pytest.fixture
+def stopped(here, monkeypatch):
+    """Starts a run that is stopped behind a step."""
+
+    def stop(name, step, *options):
+        with monkeypatch.context() as patch:
+            patch.setattr(pretrain_command, "Screen", StopAt)
+            patch.setattr(StopAt, "step", step)
+            outcome = bert_cpu(*words_of(name, *options))
+        assert outcome.code == 130, outcome.err
+        assert f"after step {step + 1}, and saved" in outcome.err
+        assert not pathlib.Path("runs", name, "bundle").exists()
+        return pathlib.Path("runs") / name
+
+    return stop
+
+
+@pytest.mark.parametrize("step", [pytest.param(2, marks=pytest.mark.slow), 9])
+def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(first, stopped, step):
+    run_dir = stopped(f"stopped {step}", step)
+    succeed("pretrain", "--name", run_dir.name, "--resume")
+    assert_same(run_dir, first)
+
+
+@pytest.mark.slow
+def test_a_run_ends_in_its_time_with_a_rate_near_0(here):
+    options = ("--minutes", 0.3, "--epochs", 1000)
+    started = time.monotonic()
+    run_dir = run("timed", *options)
+    assert time.monotonic() - started < 120
+    history = read_history(run_dir)
+    assert history[-1]["epoch"] < 1000
+    rates = [event["learning_rate"] for event in history if event["kind"] == "step"]
+    assert max(rates) > 3e-4
+    assert rates[-1] < 2e-4
+
+
+@pytest.mark.slow
+def test_the_first_epochs_read_short_sequences(here, monkeypatch):
+    read = []
+    batches_of = pretrain.pretraining_batches
+
+    def spy(shards, batch_size, seed, epoch, *others):
+        read.append((epoch, shards.length))
+        return batches_of(shards, batch_size, seed, epoch, *others)
+
+    monkeypatch.setattr(pretrain, "pretraining_batches", spy)
+    run_dir = run("short", "--short-epochs", 1, "--short-length", 16)
+    assert read == [(0, 16), (1, 32)]
+    manifest = json.loads((run_dir / "pretraining" / "manifest.json").read_text())
+    sizes = {
+        info["length"]: info["examples"]
+        for info in manifest["shards"]
+        if info["split"] == "train"
+    }
+    assert set(sizes) == {16, 32}
+    ends = [e["step"] for e in read_history(run_dir) if e["kind"] == "epoch"]
+    assert ends == np.cumsum([-(-sizes[16] // 16), -(-sizes[32] // 16)]).tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="a worker needs a core of its own"
+)
+def test_two_workers_learn_what_one_does(here):
+    options = ("--dropout", 0, "--epochs", 1)
+    one = run("one", *options)
+    words = words_of("two", *options, "--workers", 2)
+    subprocess.run(
+        [sys.executable, "-m", "bert_cpu.cli", *map(str, words)],
+        env=tiny_run.environment(),
+        check=True,
+        capture_output=True,
+    )
+    weights, wanted = map(tiny_run.trained_weights, ("runs/two", one))
+    for name, value in wanted.items():
+        np.testing.assert_allclose(weights[name], value, atol=1e-5, err_msg=name)
+
+
+# --- mistakes with a run that is there ---
+
+
+def test_a_run_that_is_there_is_left_as_it_is(first):
+    before = (first / "metrics.json").read_bytes()
+    assert bert_cpu(*words_of("first")).mistake == (
+        "'runs/first' exists. Go on with it by --resume, replace it by --overwrite, or "
+        "choose another --name."
+    )
+    assert (first / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "option, value, was",
+    [("--mask-share", 0.2, 0.15), ("--hidden-size", 64, 32), ("--seed", 3, 0)],
+)
+def test_a_run_goes_on_with_the_settings_that_it_had(first, option, value, was):
+    words = ("pretrain", "--name", "first", "--resume", option, value)
+    assert bert_cpu(*words).mistake == (
+        f"{option} is {value}, but 'runs/first' was started with {was} and can only go "
+        "on with that. Leave it out, or start again with --overwrite."
+    )
+
+
+def test_a_run_is_gone_on_with_by_the_command_that_began_it(first, reviews_run):
+    expected = "was begun by another command. Go on with it by that one, or choose"
+    said = bert_cpu("pretrain", *reviews_run.where, "--resume").mistake
+    assert expected in said
+    assert expected in bert_cpu("train", "--name", "first", "--resume").mistake
