@@ -66,6 +66,14 @@ class PrepareSettings:
         expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
 
     @property
+    def changed_texts(self) -> str | None:
+        """The first option given that changes texts before they are read."""
+        for field in ("normalize", "stop_words", "stem"):
+            if getattr(self, field) not in (False, "none"):
+                return "--" + field.replace("_", "-")
+        return None
+
+    @property
     def overlap(self) -> int:
         """`stride`, given or not."""
         return self.max_length // 4 if self.stride is None else self.stride

@@ -24,6 +24,7 @@ from tokenizers import Encoding, Tokenizer
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
+from bert_cpu.mark import Mark
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.text.rows import Row, text_of
@@ -276,18 +277,20 @@ class Task:
         `probability` (how sure it was, the surest are shown first); else None."""
         return None
 
+    def marks(self, example: Example, answer: Any) -> tuple[str, list[Mark]] | None:
+        """For a report: a text, and the places in it that are right, wrong or
+        missed. None for tasks whose answers are no places, and for texts without."""
+        return None
+
     def check(self, settings: PrepareSettings) -> None:
         """Refuses settings that make no sense for this task.
 
         Raises:
             UserError: naming the first of them.
         """
-        if not self.points_into_text:
-            return
-        for field in ("normalize", "stop_words", "stem"):
-            if getattr(settings, field) != getattr(_DEFAULTS, field):
-                flag = "--" + field.replace("_", "-")
-                raise UserError(
-                    f"{flag} changes the text, but the answers of --task {self.name} "
-                    "are places in it. Leave the option out."
-                )
+        flag = settings.changed_texts
+        if self.points_into_text and flag is not None:
+            raise UserError(
+                f"{flag} changes the text, but the answers of --task {self.name} are "
+                "places in it. Leave the option out."
+            )

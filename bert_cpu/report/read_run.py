@@ -26,6 +26,8 @@ class Run:
     epochs: list[dict[str, Any]]
     # mistakes.jsonl, surest first.
     mistakes: list[dict[str, Any]]
+    # marked.jsonl, in the order of the test split.
+    marked: list[dict[str, Any]]
     # tflite/report.json
     tflite: dict[str, Any]
     # Names of files that are there but can't be read.
@@ -59,6 +61,7 @@ def read_run(run_dir: Path) -> Run:
         steps=[line for line in history if line.get("kind") == "step"],
         epochs=[line for line in history if line.get("kind") == "epoch"],
         mistakes=_read_lines(run_dir / "mistakes.jsonl", unreadable),
+        marked=_read_lines(run_dir / "marked.jsonl", unreadable),
         tflite=_read_object(run_dir / "tflite" / "report.json", unreadable),
         unreadable=unreadable,
     )

@@ -8,7 +8,7 @@ _NAMES = {
     "accuracy": ("accuracy", "准确率"),
     "average_precision": ("average precision", "平均精度"),
     "exact_match": ("exact match", "完全匹配"),
-    "f1": ("F1", "F1"),
+    "f1": ("F1", "F1 值"),
     "macro_f1": ("macro-F1", "宏平均"),
     "masked_accuracy": ("masked-word accuracy", "掩码准确率"),
     "micro_f1": ("micro-F1", "微平均"),

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from bert_cpu import __version__
+from bert_cpu.report.marked_text import marked_text
 from bert_cpu.report.next_steps import next_steps
 from bert_cpu.report.number_filters import NUMBER_FILTERS
 from bert_cpu.report.one_line import one_line
@@ -32,7 +33,7 @@ def write_report(run_dir: Path) -> Path:
 
     Args:
         run_dir: the run's directory. Read: `config.json`, `metrics.json`,
-            `history.jsonl`, `mistakes.jsonl`, `tflite/report.json`.
+            `history.jsonl`, `mistakes.jsonl`, `marked.jsonl`, `tflite/report.json`.
 
     Returns:
         The path of the page.
@@ -70,6 +71,7 @@ def _template() -> jinja2.Template:
     )
     filters: dict[str, Callable] = {
         **NUMBER_FILTERS,
+        "marked": lambda line: marked_text(line["text"], line["marks"]),
         "one_line": one_line,
         "spoken": spoken,
         "spoken_chinese": spoken_chinese,

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tokenizers import Encoding
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
+from bert_cpu.mark import Mark
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Outputs, Task
@@ -232,6 +233,19 @@ class AnswerQuestions(Task):
             if has_answer.any():
                 measured["has_answer_f1"] = float(f1[has_answer].mean())
         return measured
+
+    def marks(
+        self, example: Example, answer: FoundAnswer
+    ) -> tuple[str, list[Mark]] | None:
+        true = {(start, end) for start, end, _ in example.label["answers"]}
+        _, exact = _score(example, answer)
+        marks = []
+        if answer.start is not None and answer.end is not None:
+            verdict: Literal["right", "wrong"] = "right" if exact else "wrong"
+            marks.append(Mark(answer.start, answer.end, "", verdict))
+        if not exact:
+            marks += [Mark(*place, "", "missed") for place in sorted(true)]
+        return (example.text_pair or "", marks) if marks else None
 
     def mistake(self, example: Example, answer: FoundAnswer) -> dict[str, Any] | None:
         _, exact = _score(example, answer)

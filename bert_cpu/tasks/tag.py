@@ -8,6 +8,7 @@ from tokenizers import Encoding
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
+from bert_cpu.mark import Mark
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Outputs, Task
@@ -191,6 +192,15 @@ class Tag(Task):
         )
         return scores | {"examples": len(examples)}
 
+    def marks(
+        self, example: Example, answer: Entities
+    ) -> tuple[str, list[Mark]] | None:
+        told = {(each.start, each.end, each.label) for each in answer.entities}
+        true = {(start, end, kind) for start, end, kind in example.label}
+        marks = [Mark(*each, "right" if each in true else "wrong") for each in told]
+        marks += [Mark(*each, "missed") for each in true - told]
+        return (example.text, sorted(marks, key=_place)) if marks else None
+
     def mistake(self, example: Example, answer: Any) -> dict[str, Any] | None:
         """The first entity that was missed, or found where there is no such."""
         true = Entities(
@@ -251,3 +261,7 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
     """float `(words, num_labels)`, of any size -> float64 logarithms of shares."""
     logits = np.float64(logits) - np.max(logits, axis=1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def _place(mark):
+    return mark.start, mark.end

@@ -29,6 +29,7 @@ from bert_cpu.training.evaluate import Evaluation
 from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
 from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
+from bert_cpu.training.marked import write_marked
 from bert_cpu.training.mistakes import write_mistakes
 from bert_cpu.training.rates import freeze
 from bert_cpu.training.records import open_records
@@ -138,6 +139,7 @@ def run_training(
         measured,
     )
     write_mistakes(run_dir, task, answers)
+    write_marked(run_dir, task, answers)
     storage.write_json(run_dir / "metrics.json", metrics)
     write_report(run_dir)
     wait_for_all(strategy, cluster)
