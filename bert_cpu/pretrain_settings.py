@@ -42,6 +42,8 @@ class PretrainSettings(RunSettings):
     next_sentence: bool = True
     # Share of tokens that are hidden, (0, 1).
     mask_share: float = 0.15
+    # Hide whole words (in Chinese, jieba's); else pieces, each by itself.
+    whole_words: bool = True
     # Passes over the texts.
     epochs: int = 40
     # Stop after this time, with the rate fallen to 0. 0: when the epochs are done.

@@ -185,6 +185,23 @@ def test_chinese_words_and_pieces_are_hidden_whole(tmp_path):
     assert min(num_seen.values()) > 3
 
 
+def test_without_whole_words_a_part_of_a_word_is_hidden(tmp_path):
+    manifest = prepare(tmp_path / "a", (64,), next_sentence=False)
+    batches = epoch_of(manifest.open_shards("train", 64), whole_words=False)
+    num_cut = num_whole = 0
+    for batch in batches:
+        for row, sequence in enumerate(sequences_of([batch])):
+            used = batch["masked_weights"][row] > 0
+            hidden = set(batch["masked_positions"][row][used].tolist())
+            text = "".join(token[:1] for token in tokens_of(sequence))
+            place = text.find("北京大学")
+            if place >= 0:
+                num_hidden = len(set(range(place, place + 4)) & hidden)
+                num_cut += 0 < num_hidden < 4
+                num_whole += num_hidden == 4
+    assert num_cut > 3 * num_whole
+
+
 def write_as_the_original(path):
     """Two records as the original writes them, without `word_starts`."""
     text = made_up_tokenizer()("The filmmakers filmed everything! 我们看见北京大学。")

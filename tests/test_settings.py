@@ -72,6 +72,7 @@ UNUSUAL_PRETRAINING = PretrainSettings(
     short_epochs=2,
     next_sentence=False,
     mask_share=0.3,
+    whole_words=False,
     name="mine",
     runs_dir="elsewhere",
     epochs=5,

@@ -179,6 +179,7 @@ def test_a_search_needs_a_model_of_vectors(reviews_run, here):
     )
 
 
+@pytest.mark.slow
 def test_a_text_without_a_mask_asks_for_nothing(here, encoder):
     """A model that was never trained is enough to be asked."""
     data = write("a.csv", "text", *("Ann saw Rome and Bern",) * 8)

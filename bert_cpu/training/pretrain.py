@@ -117,6 +117,7 @@ def run_pretraining(
             epoch,
             skip,
             settings.mask_share,
+            settings.whole_words,
             cluster.index,
             cluster.num_workers,
         )

@@ -19,6 +19,7 @@ def pretraining_batches(
     epoch: int,
     skip: int = 0,
     share: float | None = 0.15,
+    whole_words: bool = True,
     worker: int = 0,
     num_workers: int = 1,
 ) -> tf.data.Dataset:
@@ -35,6 +36,7 @@ def pretraining_batches(
         skip: int. Batches at the epoch's start that were done before.
         share: float in `(0, 1]`. Share of tokens to hide. None leaves the masks that
             the records have.
+        whole_words: bool. Hide all tokens of a word; else tokens, each by itself.
         worker, num_workers: int. Which rows to take.
 
     Returns:
@@ -58,7 +60,7 @@ def pretraining_batches(
         parsed = _parse(batch, shards)
         if share is not None:
             seeds = tf.stack([tf.cast(mask_seed, tf.int64), number])
-            parsed = _draw_again(parsed, seeds, share, shards)
+            parsed = _draw_again(parsed, seeds, share, whole_words, shards)
         return deal_rows(_finish(parsed), worker, num_workers)
 
     numbered = records.batch(batch_size).enumerate().skip(skip)
@@ -84,12 +86,13 @@ def _parse(batch, shards):
     return parse_records(batch, shards.length, shards.max_predictions, is_continuation)
 
 
-def _draw_again(parsed, seed, share, shards):
+def _draw_again(parsed, seed, share, whole_words, shards):
+    word_starts = parsed["word_starts"]
     ids, pieces = parsed["original_ids"], shards.pieces
     is_maskable = ~tf.gather(tf.constant(pieces.is_special), ids)
     return parsed | draw_masks(
         ids,
-        parsed["word_starts"],
+        word_starts if whole_words else tf.ones_like(word_starts),
         is_maskable & (parsed["attention_mask"] > 0),
         seed,
         share,
