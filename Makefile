@@ -78,6 +78,10 @@ lint: $(INSTALLED) ## Check style and types: ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+.PHONY: tree
+tree: $(INSTALLED) ## Write the tree of the package into README.md
+	@$(BIN)/python docs/write_tree.py
+
 .PHONY: lock
 lock: $(INSTALLED) ## Choose the newest versions that fit, and write the lock files
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
