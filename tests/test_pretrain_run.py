@@ -176,7 +176,8 @@ def stopped(here, monkeypatch):
     return stop
 
 
-@pytest.mark.parametrize("step", [pytest.param(2, marks=pytest.mark.slow), 9])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [2, 9])
 def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(first, stopped, step):
     run_dir = stopped(f"stopped {step}", step)
     succeed("pretrain", "--name", run_dir.name, "--resume")
