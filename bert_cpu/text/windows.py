@@ -37,7 +37,7 @@ class WindowReader:
     """Tokenizes texts, and lays windows over those that are too long.
 
     Args:
-        tokenizer: of the encoder. It is left as it is.
+        tokenizer: of the encoder. It is left as it is, unless `takes_over`.
         max_length: int. Tokens in a window, special ones included.
         too_long: "cut" leaves the end out (of a pair, the longer text first);
             "text" and "text_pair" lay windows over the only or the second text. A
@@ -45,6 +45,8 @@ class WindowReader:
         stride: int. Tokens that neighbouring windows share.
         reads_apart: whether the texts of a pair are two sequences.
         clean: what is done to a text first.
+        takes_over: use the tokenizer itself and not a copy, which takes longer to
+            make than a text takes to answer.
     """
 
     def __init__(
@@ -55,9 +57,14 @@ class WindowReader:
         stride: int = 0,
         reads_apart: bool = False,
         clean: Callable[[str], str] = str,
+        takes_over: bool = False,
     ):
-        self._whole = _plain(tokenizer)
-        self._tokenizer = _plain(tokenizer)
+        self._tokenizer = tokenizer if takes_over else _plain(tokenizer)
+        self._whole = self._tokenizer
+        if too_long == "text_pair":
+            # Tells how long first texts are as a whole.
+            self._whole = _plain(tokenizer)
+        self._tokenizer.no_padding()
         self._too_long = too_long
         self._reads_apart = reads_apart
         self._clean = clean
