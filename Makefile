@@ -65,8 +65,8 @@ hardware: $(INSTALLED) ## Show what this processor has and what will be used: EN
 	@$(BIN)/bert-cpu hardware $(call options,$(HARDWARE)) $(ARGS)
 
 .PHONY: test
-test: $(INSTALLED) ## Run the fast tests
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: $(INSTALLED) ## Run the fast tests, in two processes
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(INSTALLED) ## Run the slow tests: real checkpoints and whole runs
