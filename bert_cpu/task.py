@@ -30,7 +30,6 @@ from bert_cpu.target import Target
 from bert_cpu.text.rows import Row, text_of
 
 Outputs = Mapping[str, np.ndarray]
-
 _DEFAULTS = PrepareSettings()
 
 
@@ -42,8 +41,7 @@ class Task:
 
     # How it is called on the command line, in `config.json` and in bundles.
     name: ClassVar[str]
-    # The columns of a file, where they are not named on the command line:
-    # any of `text`, `text_pair` and `label`.
+    # Columns of a file, unless others are named: of `text`, `text_pair` and `label`.
     columns: ClassVar[Mapping[str, str]] = {}
     # Readers of files with these suffixes, in place of `read_rows`'s own.
     formats: ClassVar[Mapping[str, Callable[[Path], Iterator[Row]]]] = {}
@@ -62,6 +60,8 @@ class Task:
     # The two texts of a pair are read by themselves: `encode` gets the second's
     # tokens apart, and the windows are of the first.
     reads_apart: ClassVar[bool] = False
+    # Examples are compared within their batch, so that one process must hold it.
+    needs_whole_batch: ClassVar[bool] = False
     # Answers point into the text, so that preprocessing may not change it.
     points_into_text: ClassVar[bool] = False
     # What records keep, by the name that it has in a batch.
@@ -142,6 +142,10 @@ class Task:
             UserError: if it can't be asked with this tokenizer.
         """
         return example
+
+    def stand_ins(self, tokenizer: Tokenizer) -> Mapping[str, str]:
+        """What is read in place of pieces of a text; see `WindowReader`."""
+        return {}
 
     def encode(
         self,
@@ -282,12 +286,12 @@ class Task:
         missed. None for tasks whose answers are no places, and for texts without."""
         return None
 
-    def check(self, settings: PrepareSettings) -> None:
-        """Refuses settings that make no sense for this task.
+    def vectors(self, answer: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        """For a map in a report: the vectors of an answer's two texts; see `Embed`."""
+        return None
 
-        Raises:
-            UserError: naming the first of them.
-        """
+    def check(self, settings: PrepareSettings) -> None:
+        """Refuses settings that make no sense for this task, by a `UserError`."""
         flag = settings.changed_texts
         if self.points_into_text and flag is not None:
             raise UserError(

@@ -163,7 +163,7 @@ def test_measures_are_over_masks_and_mistakes_are_the_surest():
     ]
     assert TASK.measure(examples, answers, WORDS) == {
         "accuracy": 0.5,
-        "mrr": pytest.approx((1 + 1 + 1 / 3 + 0) / 4),
+        "mrr_at_5": pytest.approx((1 + 1 + 1 / 3 + 0) / 4),
         "accuracy_at_5": 0.75,
         "masks": 4,
         "examples": 2,

@@ -31,8 +31,8 @@ def test_documents_must_be_there(here):
     )
     pathlib.Path("empty.txt").write_text("\n\n \n")
     assert mistake("bad", "--data", "empty.txt") == (
-        "'empty.txt' has no document with text in it (0 are empty). Give plain text, "
-        "and name its column if it has columns."
+        "'empty.txt' has no document with text in it. Give plain text, and name "
+        "its column if it has columns."
     )
     pathlib.Path("few.txt").write_text("One.\nTwo.\n\nThree.\nFour.\n")
     assert mistake("bad", "--data", "few.txt") == (

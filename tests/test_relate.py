@@ -8,37 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny_head
-import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import models, normalizers, pre_tokenizers, processors
+from tiny_relations import CHINESE, TASK, TEXT, WORDS, windows
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.tasks.relate import Relate
 from bert_cpu.text.rows import read_rows
-from bert_cpu.text.windows import WindowReader
 
-TASK = Relate()
-TEXT = "The <e1>smoke</e1> of a <e2>fire</e2>."
-CHINESE = "<e2>洪水</e2>是<e1>暴雨</e1>引起的。"
 LABELS = ("Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Other")
-WORDS = (
-    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "smoke", "of", "a", "fire", "."),
-    *("<", "/", ">", "e", "##1", "##2", "洪", "水", "是", "暴", "雨", "引"),
-)
-
-
-def windows(text, max_length=60, words=WORDS, stride=0):
-    vocabulary = {word: position for position, word in enumerate(words)}
-    tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    reader = WindowReader(tokenizer, max_length, TASK.too_long, stride)
-    (reading,) = reader([(text, None)])
-    return reading.windows
 
 
 def read(**values):
@@ -213,8 +192,9 @@ def test_a_vocabulary_that_cant_spell_the_marks_is_refused():
     words = tuple(word for word in WORDS if word != "##2")
     example = Example(TEXT, None, LABELS[1], "a.csv line 2")
     message = (
-        r"^a\.csv line 2 has marks that the encoder can't read: its vocabulary "
-        r"doesn't spell <e1> </e1> <e2> </e2>\. Choose another --encoder\.$"
+        r"^a\.csv line 2 has marks that the encoder can't read: its vocabulary has "
+        r"no \$ and #, and doesn't spell <e1> </e1> <e2> </e2>\. Choose another "
+        r"--encoder\.$"
     )
     with pytest.raises(UserError, match=message):
         TASK.encode(example, windows(TEXT, words=words), None, IDS)

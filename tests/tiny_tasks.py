@@ -9,7 +9,7 @@ PEOPLE, PLACES = ("Ann", "Bob", "Eve"), ("Oslo", "Rome", "Bern")
 CHINESE_PEOPLE, CHINESE_PLACES = ("小明", "王芳", "李雷"), ("北京", "上海", "广州")
 # All that the texts below are written with.
 CHARACTERS = {
-    "english": "abcdefghijklmnopqrstuvwxyz0123456789.?<>/()",
+    "english": "abcdefghijklmnopqrstuvwxyz0123456789.?<>/()$#§",
     "chinese": "小明王芳李雷北京上海广州昨天去了和人很多菜不错房间脏吃住的在哪里谁开心"
     "喜欢看好坏。，？e12<>/()",
 }

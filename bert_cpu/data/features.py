@@ -66,6 +66,7 @@ class Featurizer:
             stride,
             task.reads_apart,
             preprocess or Preprocess(),
+            task.stand_ins(tokenizer.backend_tokenizer),
         )
 
     def __call__(self, examples: Iterable[Example]) -> Iterator[Features]:

@@ -12,6 +12,7 @@ from bert_cpu.report.drawing import HALF_WIDTH, Drawing
 from bert_cpu.report.palette import SERIES
 from bert_cpu.report.read_run import Run
 from bert_cpu.report.spoken import metric_names, spoken
+from bert_cpu.report.text_map import draw_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,7 @@ def draw_pictures(run: Run) -> list[Picture]:
         _loss(run),
         _validation(run),
         _confusion(run),
+        _map(run),
         _lengths(run),
         _latency(run),
     ]
@@ -80,6 +82,17 @@ def _confusion(run: Run) -> Picture | None:
         "Confusion matrix",
         "混淆矩阵",
         caption,
+    )
+
+
+def _map(run: Run) -> Picture | None:
+    return _picture(
+        draw_map(run.mapped),
+        "Where texts lie",
+        "文本分布图",
+        "Vectors of test texts along their two main directions (PCA). A line joins a "
+        "pair: it is short if the model knows that the two belong together.",
+        [("first", "first text"), ("second", "second text")],
     )
 
 

@@ -28,6 +28,8 @@ class Run:
     mistakes: list[dict[str, Any]]
     # marked.jsonl, in the order of the test split.
     marked: list[dict[str, Any]]
+    # map.jsonl, a pair of texts on each line.
+    mapped: list[dict[str, Any]]
     # tflite/report.json
     tflite: dict[str, Any]
     # Names of files that are there but can't be read.
@@ -62,6 +64,7 @@ def read_run(run_dir: Path) -> Run:
         epochs=[line for line in history if line.get("kind") == "epoch"],
         mistakes=_read_lines(run_dir / "mistakes.jsonl", unreadable),
         marked=_read_lines(run_dir / "marked.jsonl", unreadable),
+        mapped=_read_lines(run_dir / "map.jsonl", unreadable),
         tflite=_read_object(run_dir / "tflite" / "report.json", unreadable),
         unreadable=unreadable,
     )

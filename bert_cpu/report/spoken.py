@@ -13,6 +13,7 @@ _NAMES = {
     "masked_accuracy": ("masked-word accuracy", "掩码准确率"),
     "micro_f1": ("micro-F1", "微平均"),
     "mrr": ("mean reciprocal rank", "平均倒数排名"),
+    "mrr_at_5": ("mean reciprocal rank within five", "前五名内平均倒数排名"),
     "pearson": ("Pearson", "皮尔逊"),
     "precision": ("precision", "精确率"),
     "recall": ("recall", "召回率"),

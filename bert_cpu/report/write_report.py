@@ -33,7 +33,8 @@ def write_report(run_dir: Path) -> Path:
 
     Args:
         run_dir: the run's directory. Read: `config.json`, `metrics.json`,
-            `history.jsonl`, `mistakes.jsonl`, `marked.jsonl`, `tflite/report.json`.
+            `history.jsonl`, `mistakes.jsonl`, `marked.jsonl`, `map.jsonl`,
+            `tflite/report.json`.
 
     Returns:
         The path of the page.

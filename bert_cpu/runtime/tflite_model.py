@@ -65,6 +65,7 @@ class TFLiteModel:
             description.get("stride", 0),
             task.reads_apart,
             _preprocess(description["preprocess"]),
+            task.stand_ins(tokenizer),
             takes_over=True,
         )
         self._interpreter = interpreter

@@ -12,6 +12,7 @@ from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Task
 from bert_cpu.tasks.measure_pairs import measure_pairs
+from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
 
 Pooling = Literal["mean", "cls", "pooled"]
 
@@ -71,8 +72,8 @@ class Embed(Task):
 
     It learns from pairs of texts that belong together: a question and its answer,
     a sentence and its paraphrase. Each text has to choose its own second text among
-    all of the batch, and each second text its own first. With several workers a
-    text chooses among its worker's share of the batch.
+    all of the batch, and each second text its own first. So one process must hold
+    the whole batch: with several workers, each text would choose among fewer.
 
     A number in the label column, where there is one, says how near the two texts
     are; what is measured is then compared with it. Training doesn't look at it.
@@ -94,6 +95,7 @@ class Embed(Task):
     has_labels = False
     too_long = "cut"
     reads_apart = True
+    needs_whole_batch = True
     options = ("pooling",)
     # The mask is a target of its own: no id is sure to be padding's alone.
     targets = {
@@ -200,7 +202,7 @@ class Embed(Task):
             batch: `input_ids`, `attention_mask`, `pair_ids`, `pair_mask`, and
                 float32 `weight` `(batch,)`.
             outputs: the model's.
-            smoothing: not used.
+            smoothing: 0; see `check`.
 
         Returns:
             float32 `(batch,)`, the mean of both directions; and ones.
@@ -258,6 +260,14 @@ class Embed(Task):
     def measure(self, examples, answers, labels):
         """See `measure_pairs`."""
         return measure_pairs(examples, [answer.vectors for answer in answers])
+
+    def vectors(self, answer):
+        return answer.vectors
+
+    def check(self, settings):
+        """See `Task.check`: there is no label to smooth."""
+        super().check(settings)
+        refuse_smoothing(self.name, settings, "which texts belong together")
 
 
 def _are_same(ids, mask):

@@ -12,8 +12,8 @@ from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Outputs, Task
-from bert_cpu.tasks.draw_masks import draw_masks
 from bert_cpu.tasks.fill_in import fill_in
+from bert_cpu.tasks.hide_others import hide_others
 from bert_cpu.tasks.hide_words import MASK, MOST_MASKS, hide_words
 from bert_cpu.tasks.masked_targets import (
     mask_places,
@@ -25,6 +25,7 @@ from bert_cpu.tasks.pretrain import (
     masked_losses,
     masked_words_logits,
 )
+from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import Row, text_of
 
 # Words that an answer offers for each mask.
@@ -86,7 +87,7 @@ class Fill(Task):
     has_pretrained_head = True
     architecture = "BertForMaskedLM"
     reads_first_token = False
-    metrics = ("accuracy", "mrr")
+    metrics = ("accuracy", "mrr_at_5")
     multiplies_words = True
     lean_products: ClassVar[Mapping[str, str]] = {
         "transform": "cls.predictions.transform.dense"
@@ -125,7 +126,7 @@ class Fill(Task):
         return masked_targets(example.label, windows, labels)
 
     def draw(self, batch: dict[str, Any], seed: Any) -> dict[str, Any]:
-        return draw_masks(batch, seed)
+        return hide_others(batch, seed)
 
     # --- training
 
@@ -210,8 +211,8 @@ class Fill(Task):
         labels: Sequence[str],
     ) -> dict[str, Any]:
         """See `Task.measure`. `accuracy` counts masks whose best word is the right
-        one, `accuracy_at_5` those that have it among five, and `mrr` is the mean of
-        one by the rank of the right word, or 0 where it isn't among the five."""
+        one, `accuracy_at_5` those that have it among five, and `mrr_at_5` is the mean
+        of one by the rank of the right word, or 0 where it isn't among the five."""
         ranks = np.array(
             [
                 _rank(words, truth)
@@ -221,7 +222,7 @@ class Fill(Task):
         )
         return {
             "accuracy": float(np.mean(ranks == 1)),
-            "mrr": float(np.mean(1 / ranks)),
+            "mrr_at_5": float(np.mean(1 / ranks)),
             "accuracy_at_5": float(np.mean(np.isfinite(ranks))),
             "masks": len(ranks),
             "examples": len(examples),
@@ -241,6 +242,7 @@ class Fill(Task):
 
     def check(self, settings: PrepareSettings) -> None:
         super().check(settings)
+        refuse_smoothing(self.name, settings, "hidden words")
         if settings.text_pair is not None:
             raise UserError(
                 f"--text-pair is {settings.text_pair}, but --task fill reads one text. "

@@ -12,6 +12,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.target import Target
 from bert_cpu.task import Task
 from bert_cpu.tasks.classify import pooled_logits
+from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import text_of
 
 # No score that is beyond it can be learned, and its square is still a float32.
@@ -127,6 +128,11 @@ class Score(Task):
             "mean_absolute_error": float(np.abs(true - given).mean()),
             "examples": len(examples),
         }
+
+    def check(self, settings):
+        """See `Task.check`: there is no label to smooth."""
+        super().check(settings)
+        refuse_smoothing(self.name, settings, "numbers")
 
 
 def _correlation(measure: Callable, true: np.ndarray, given: np.ndarray) -> float:

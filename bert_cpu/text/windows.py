@@ -2,10 +2,10 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer, normalizers
 
 from bert_cpu.errors import UserError
 
@@ -45,6 +45,8 @@ class WindowReader:
         stride: int. Tokens that neighbouring windows share.
         reads_apart: whether the texts of a pair are two sequences.
         clean: what is done to a text first.
+        stand_ins: what is read in place of pieces of a text, in this order. The
+            places of tokens are still those in the text.
         takes_over: use the tokenizer itself and not a copy, which takes longer to
             make than a text takes to answer.
     """
@@ -57,13 +59,15 @@ class WindowReader:
         stride: int = 0,
         reads_apart: bool = False,
         clean: Callable[[str], str] = str,
+        stand_ins: Mapping[str, str] | None = None,
         takes_over: bool = False,
     ):
         self._tokenizer = tokenizer if takes_over else _plain(tokenizer)
+        _exchange(self._tokenizer, stand_ins or {})
         self._whole = self._tokenizer
         if too_long == "text_pair":
             # Tells how long first texts are as a whole.
-            self._whole = _plain(tokenizer)
+            self._whole = _plain(self._tokenizer)
         self._tokenizer.no_padding()
         self._too_long = too_long
         self._reads_apart = reads_apart
@@ -155,3 +159,12 @@ def _plain(tokenizer):
     copy.no_padding()
     copy.no_truncation()
     return copy
+
+
+def _exchange(tokenizer, stand_ins):
+    """Lets a tokenizer read something else; it keeps count of the places itself."""
+    if stand_ins:
+        own = [] if tokenizer.normalizer is None else [tokenizer.normalizer]
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Replace(*pair) for pair in stand_ins.items()] + own
+        )

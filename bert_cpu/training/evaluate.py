@@ -51,6 +51,7 @@ class Evaluation:
             manifest.stride,
             task.reads_apart,
             Preprocess.from_dict(manifest.preprocess),
+            task.stand_ins(tokenizer),
         )
         self._loss = self._weight = 0.0
 

@@ -71,9 +71,12 @@ def open_pretraining_records(
             count,
         )
     documents = manifest.documents
+    # Between the blank lines of a .txt file nothing is counted as a document.
+    num_empty = documents["empty"]
+    left_out = f", {num_empty:,} empty and left out" if num_empty else ""
     screen.say(
-        f"{documents['train']:,} documents, {documents['validation']:,} held out, "
-        f"{documents['empty']:,} empty and left out; {len(tokenizer):,} pieces, "
+        f"{documents['train']:,} documents, {documents['validation']:,} held out"
+        f"{left_out}; {len(tokenizer):,} pieces, "
         f"{manifest.unknown_share:.2%} of all tokens unknown to them"
     )
     return manifest, tokenizer

@@ -68,9 +68,11 @@ class Corpus:
             least[split].add(digest)
         total = sum(self.num_documents.values())
         if not total:
+            # Blank lines of a .txt file hold no documents that could be counted.
+            count = f" ({self.num_empty:,} are empty)" if self.num_empty else ""
             raise UserError(
-                f"'{self.name}' has no document with text in it ({self.num_empty:,} "
-                "are empty). Give plain text, and name its column if it has columns."
+                f"'{self.name}' has no document with text in it{count}. Give plain "
+                "text, and name its column if it has columns."
             )
         train, held_out = least["train"].values, least["validation"].values
         if len(train) + len(held_out) < 2 * num_held_out:

@@ -1,4 +1,7 @@
-"""Which words are hidden, drawn anew for each batch within `tf.data`."""
+"""Which words are hidden, drawn anew for each batch within `tf.data`.
+
+Pre-training and the task `fill` both learn from these masks.
+"""
 
 import math
 
@@ -26,8 +29,8 @@ def draw_masks(
     is_maskable: tf.Tensor,
     seed: tf.Tensor,
     share: float,
-    max_predictions: int,
-    mask_id: int,
+    max_predictions: int | tf.Tensor,
+    mask_id: int | tf.Tensor,
     ordinary_ids: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
     """Hides whole words until a share of the tokens is hidden.
@@ -42,8 +45,8 @@ def draw_masks(
         is_maskable: bool `(batch, length)`, False at special tokens and padding.
         seed: int `(2,)`. The same seed hides the same.
         share: float in `(0, 1]`, of the maskable tokens.
-        max_predictions: int, at most `length`.
-        mask_id: int. Of [MASK].
+        max_predictions: int or int32 `()`, at most `length`.
+        mask_id: int or int32 `(batch, 1)`. Of [MASK].
         ordinary_ids: int32 `(n,)`, from which replacements are drawn.
 
     Returns:
