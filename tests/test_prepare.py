@@ -14,6 +14,7 @@ import tiny_records
 from tiny_records import prepare, rows_of_lengths, source_of, tokenizer
 
 from bert_cpu.data.manifest import load_manifest
+from bert_cpu.data.pieces import plan
 from bert_cpu.data.pipeline import shard_paths, stored_examples
 from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.source import Source
@@ -182,6 +183,15 @@ def test_a_label_of_empty_texts_is_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize("count, least", [(501, "2"), (1100, "3")])
+def test_too_many_shards_are_refused(tmp_path, count, least):
+    message = refusal_of(tmp_path, rows_of_lengths([5] * count), shard_size=1)
+    assert message == (
+        f"--shard-size is 1, so train would have {count:,} shards, but 500 at most are "
+        f"written at once. Ask for {least} or more."
+    )
+
+
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("not a directory")
     with pytest.raises(UserError) as refusal:
@@ -249,7 +259,8 @@ def test_preparing_twice_gives_the_same_bytes(tmp_path):
     assert one.fingerprint == two.fingerprint
 
 
-def test_progress_counts_to_the_splits_size(tmp_path):
+def test_progress_counts_to_the_splits_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "_PIECE_SIZE", 1000)
     told = []
     prepare_records(
         source_of(rows_of_lengths([5] * 2100), test=ROWS),
@@ -262,8 +273,8 @@ def test_progress_counts_to_the_splits_size(tmp_path):
     assert told == [
         (split, done, 2100)
         for split in ("train", "validation")
-        for done in (1000, 2000)
-    ]
+        for done in (1000, 2000, 2100)
+    ] + [("test", 3, 3)]
 
 
 # A private disk of 200 kB, which is gone with the process. 3 × 600 texts of 120
@@ -307,10 +318,12 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_records(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    aside = tmp_path / ".records.partial"
+    # Whatever the form, pieces are written first.
+    path = tmp_path / ".records.pieces" / "train-0000000.tfrecord"
     ending = " MB are free). Make room, then run the command again."
-    written = [aside, aside / "train.h5"]
-    for line, path in zip(done.stdout.splitlines(), written, strict=True):
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    for line in lines:
         assert line.startswith(f"The disk is full: '{path}' could not be written (")
         assert line.endswith(ending)
 

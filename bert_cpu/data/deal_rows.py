@@ -1,4 +1,12 @@
-"""What workers that train together do with the batches that all of them draw."""
+"""What workers that train together do with the batches that all of them draw.
+
+Each takes its rows of every batch, and not files of its own. Files hold unlike
+numbers of examples, so a worker would run out before the others, and what a batch
+consists of, and where in an epoch a run is, would depend on how many workers there
+are. Dealt by rows, any number of workers do what one does, every example is seen
+once an epoch, and a run goes on in the middle of an epoch with another number of
+workers. The price is that each worker reads and parses all records.
+"""
 
 import tensorflow as tf
 

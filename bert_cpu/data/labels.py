@@ -2,10 +2,12 @@
 
 import collections
 import dataclasses
+import hashlib
 import math
 from collections.abc import Mapping
 
 from bert_cpu.data.sources.source import Reader, Source
+from bert_cpu.data.stored_example import to_json
 from bert_cpu.errors import UserError
 from bert_cpu.task import Task
 
@@ -17,6 +19,7 @@ class LabelCount:
     examples: int
     counts: collections.Counter[str]  # Label -> examples that have it.
     positions: dict[str, str]  # Label -> where the first of them is.
+    sha256: str = ""  # Of all examples, in order.
 
 
 def count_labels(read: Reader, task: Task) -> LabelCount:
@@ -28,12 +31,14 @@ def count_labels(read: Reader, task: Task) -> LabelCount:
     examples = 0
     counts: collections.Counter[str] = collections.Counter()
     positions: dict[str, str] = {}
+    digest = hashlib.sha256()
     for example in read():
         examples += 1
+        digest.update(to_json(example).encode("utf-8", "surrogatepass") + b"\n")
         for label in task.label_names(example) if task.has_labels else ():
             counts[label] += 1
             positions.setdefault(label, example.position)
-    return LabelCount(examples, counts, positions)
+    return LabelCount(examples, counts, positions, digest.hexdigest())
 
 
 def order_labels(

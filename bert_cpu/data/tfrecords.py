@@ -1,93 +1,41 @@
 """Features in TFRecord shards, TensorFlow's own format."""
 
-import contextlib
 import pathlib
-import random
 from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
 from bert_cpu import storage
-from bert_cpu.data.features import Features
-from bert_cpu.data.stored_example import to_json
+from bert_cpu.data.features import Features, Window
+from bert_cpu.data.stored_example import from_json, to_json
 from bert_cpu.errors import UserError
 from bert_cpu.target import Target
 
-# All are open at once, and many systems allow a process 1,024 files.
-_MOST_SHARDS = 500
 _TOKENS = ("input_ids", "token_type_ids")
 
 
-class TFRecordWriter(contextlib.AbstractContextManager):
-    """Deals the examples of one split to shards, each with an even sample.
+def serialize(features: Features, targets: Mapping[str, Target]) -> list[bytes]:
+    """Makes a record of each window of an example; the first one keeps its texts.
 
-    A file that is sorted (by label, by day) would be trained on in that order
-    if each shard took the next piece of it. Here each example goes to a shard
-    by lot, and the lots are the same each time. The windows of an example stay
-    together, one record behind the other.
+    They stay together, one behind the other.
 
     Args:
-        directory: where the shards go.
-        split: str. Begins the names of the shards.
+        features: of the example.
         targets: of the task, by name.
-        num_examples: int. How many will come, at most.
-        shard_size: int. Examples in a shard, about.
-
-    Raises:
-        UserError: if there would be too many shards, or the disk is full.
     """
-
-    def __init__(
-        self,
-        directory: pathlib.Path,
-        split: str,
-        targets: Mapping[str, Target],
-        num_examples: int,
-        shard_size: int,
-    ):
-        num_shards = max(1, -(-num_examples // shard_size))
-        if num_shards > _MOST_SHARDS:
-            raise UserError(
-                f"--shard-size is {shard_size:,}, so {split} would have {num_shards:,} "
-                f"shards, but {_MOST_SHARDS} at most are written at once. Ask for "
-                f"{-(-num_examples // _MOST_SHARDS):,} or more."
-            )
-        self._directory = directory
-        self._targets = targets
-        self._names = [
-            f"{split}-{index:05d}-of-{num_shards:05d}.tfrecord"
-            for index in range(num_shards)
-        ]
-        with storage.full_disk_is_the_users(directory):
-            self._writers = [
-                tf.io.TFRecordWriter(str(directory / name)) for name in self._names
-            ]
-        self._random = random.Random(0)
-        self.shard_windows = dict.fromkeys(self._names, 0)
-
-    def write(self, features: Features) -> None:
-        """Adds the windows of one example; the first one keeps its texts."""
-        index = self._random.randrange(len(self._names))
-        kept = to_json(features.example)
-        for window in features.windows:
-            record = _serialize(window, kept, self._targets)
-            with storage.full_disk_is_the_users(self._directory):
-                self._writers[index].write(record)
-            kept = ""
-        self.shard_windows[self._names[index]] += len(features.windows)
-
-    def __exit__(self, *exception):
-        with storage.full_disk_is_the_users(self._directory):
-            for writer in self._writers:
-                writer.close()
+    kept = to_json(features.example)
+    return [
+        _serialize(window, kept if number == 0 else "", targets)
+        for number, window in enumerate(features.windows)
+    ]
 
 
 def parse_records(records, targets: Mapping[str, Target]):
     """Parses many records at once.
 
     Args:
-        records: string `(n,)`, as `TFRecordWriter` wrote them.
-        targets: that they were written with.
+        records: string `(n,)`, as `serialize` made them.
+        targets: that they were made with.
 
     Returns:
         dict of `input_ids` and `token_type_ids`, ragged int32 `(n, length)`, and
@@ -107,6 +55,29 @@ def read_kept(paths: list[pathlib.Path]) -> Iterator[str]:
     schema = {"example": tf.io.FixedLenFeature([], tf.string)}
     for record in tf.data.TFRecordDataset([str(path) for path in paths]):
         yield tf.io.parse_single_example(record, schema)["example"].numpy().decode()
+
+
+def read_features(
+    path: pathlib.Path, targets: Mapping[str, Target]
+) -> Iterator[Features]:
+    """What `serialize` was given, one example after the other.
+
+    Args:
+        path: of a file whose records are whole.
+        targets: that they were made with.
+    """
+    kept = ""
+    windows: list[Window] = []
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        fields = tf.train.Example.FromString(record).features.feature
+        line = fields["example"].bytes_list.value[0].decode()
+        if line:
+            if windows:
+                yield Features(from_json(kept), windows, False, False)
+            kept, windows = line, []
+        windows.append(_window(fields, targets))
+    if windows:
+        yield Features(from_json(kept), windows, False, False)
 
 
 def check_shards(directory: pathlib.Path, shards: dict[str, dict]) -> None:
@@ -162,9 +133,19 @@ def _serialize(window, kept, targets):
     fields["example"] = tf.train.Feature(
         bytes_list=tf.train.BytesList(value=[kept.encode()])
     )
-    return tf.train.Example(
-        features=tf.train.Features(feature=fields)
-    ).SerializeToString()
+    example = tf.train.Example(features=tf.train.Features(feature=fields))
+    # Else the fields' order is by a hash that differs from process to process.
+    return example.SerializeToString(deterministic=True)
+
+
+def _window(fields, targets):
+    values = {}
+    for name, target in targets.items():
+        kind = "float_list" if target.dtype == "float32" else "int64_list"
+        found = list(getattr(fields[name], kind).value)
+        values[name] = found if target.is_list else found[0]
+    ids, type_ids = (list(fields[name].int64_list.value) for name in _TOKENS)
+    return Window(ids, type_ids, values)
 
 
 def _ints(values):

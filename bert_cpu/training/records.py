@@ -3,7 +3,7 @@
 import pathlib
 
 from bert_cpu.data.manifest import Manifest, is_prepared, load_manifest
-from bert_cpu.data.prepare import prepare_records
+from bert_cpu.data.prepare import Engine, prepare_records
 from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.data.tfrecords import check_shards
 from bert_cpu.errors import UserError
@@ -52,20 +52,22 @@ def make_records(
     directory: pathlib.Path,
     checkpoint: Checkpoint,
     screen: Screen,
+    engine: Engine = "processes",
 ) -> Manifest:
     """Prepares records from a source, in place of those that may be there.
 
     Args:
         settings, task, directory, checkpoint, screen: see `open_records`.
+        engine: see `prepare_records`.
 
     Raises:
         UserError: for every mistake of the source.
     """
-    _check_length(settings.max_length, checkpoint)
+    check_length(settings.max_length, checkpoint)
     source = open_source(settings, task)
     with screen.counting("preparing") as count:
         manifest = prepare_records(
-            source, settings, checkpoint.tokenizer, directory, task, count
+            source, settings, checkpoint.tokenizer, directory, task, count, engine
         )
     _tell_losses(manifest, screen)
     return manifest
@@ -78,7 +80,7 @@ def _check(manifest, settings, checkpoint):
             f"'{manifest.directory}' was prepared with another tokenizer than that of "
             f"'{checkpoint.name}'. Prepare it again with --encoder {checkpoint.name}."
         )
-    _check_length(manifest.max_length, checkpoint)
+    check_length(manifest.max_length, checkpoint)
     _check_wishes(manifest, settings)
     for split in ("train", "validation", "test"):
         if split not in manifest.splits:
@@ -111,7 +113,12 @@ def _check_wishes(manifest, settings):
             )
 
 
-def _check_length(max_length, checkpoint):
+def check_length(max_length: int, checkpoint: Checkpoint) -> None:
+    """Refuses sequences that are longer than an encoder can read.
+
+    Raises:
+        UserError: if they are.
+    """
     most = checkpoint.config.max_position_embeddings
     if max_length > most:
         raise UserError(

@@ -1,0 +1,1 @@
+"""Records made in pieces, by any number of processes and machines, and joined."""
