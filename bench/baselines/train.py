@@ -57,7 +57,7 @@ def main() -> None:
     seconds, best, scores = 0.0, None, []
     for _ in range(options.epochs):
         started = time.perf_counter()
-        _train_epoch(model, task, features, optimizer, schedule, options.batch_size)
+        _train_epoch(model, task, features, optimizer, schedule, options)
         seconds += time.perf_counter() - started
         scores.append(_evaluate(model, task, validation, validation_windows, labels))
         # The first of a task's metrics tells; of equals, the earlier epoch.
@@ -98,6 +98,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=5e-5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--limit", type=int, help="examples of each split, to try it")
     return parser.parse_args()
 
@@ -132,16 +133,19 @@ def _optimizer(model, options, num_features):
     )
 
 
-def _train_epoch(model, task, features, optimizer, schedule, batch_size):
+def _train_epoch(model, task, features, optimizer, schedule, options):
     model.train()
-    for indices in torch.randperm(len(features)).split(batch_size):
+    is_mixed = options.dtype == "bfloat16"
+    for indices in torch.randperm(len(features)).split(options.batch_size):
         windows, targets = zip(*(features[index] for index in indices), strict=True)
         batch = _inputs(windows)
         for name, padding in task.TARGETS.items():
             values = [each[name] for each in targets]
             is_list = padding is not None
             batch[name] = _pad(values, padding) if is_list else torch.tensor(values)
-        model(**batch).loss.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_mixed):
+            loss = model(**batch).loss
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -1,0 +1,1 @@
+"""What ours is raced against, a file for each library and kind of work."""
