@@ -3,21 +3,25 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+BENCH_VENV := .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/installed
 UV_VERSION := 0.13.9
 
 # What is given after the target, NAME=value, becomes --name value.
-PREPARE := TASK DATA VALIDATION TEST TEXT TEXT_PAIR LABEL ENCODER MAX_LENGTH
+PREPARE := TASK DATA VALIDATION TEST TEXT TEXT_PAIR LABEL ENCODER MAX_LENGTH PROCESSES
+# Of a run in several processes.
+TOGETHER := CLUSTER INDEX JOIN_TIMEOUT HEARTBEAT RESTARTS
 TRAIN := $(PREPARE) NAME EPOCHS MINUTES BATCH_SIZE LEARNING_RATE SEED WORKERS \
-	THREADS DTYPE CLASS_WEIGHTS
+	THREADS DTYPE CLASS_WEIGHTS $(TOGETHER)
 PRETRAIN := DATA TEXT ENCODER MAX_LENGTH NAME EPOCHS MINUTES BATCH_SIZE \
-	LEARNING_RATE SEED WORKERS THREADS DTYPE
+	LEARNING_RATE SEED WORKERS THREADS DTYPE $(TOGETHER)
 HARDWARE := ENCODER MAX_LENGTH BATCH_SIZE WORKERS THREADS DTYPE
 SWITCHES := RESUME OVERWRITE
 
 # Only what stands on the command line counts (a shell may have a NAME of its own),
 # and it reaches the command through the environment, so that quotes, spaces and
 # dollar signs stay what they are.
-GIVEN := $(foreach name,$(TRAIN) OUTPUT $(SWITCHES),\
+GIVEN := $(foreach name,$(TRAIN) OUTPUT PART ENGINE $(SWITCHES),\
 	$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
@@ -34,7 +38,7 @@ help: ## List these targets
 
 .PHONY: prepare
 prepare: $(INSTALLED) ## Turn raw text into records: DATA= TEXT= LABEL= OUTPUT=
-	@$(BIN)/bert-cpu prepare $(call options,$(PREPARE) OUTPUT) \
+	@$(BIN)/bert-cpu prepare $(call options,$(PREPARE) OUTPUT PART ENGINE) \
 		$(call switches,OVERWRITE) $(ARGS)
 
 .PHONY: train
@@ -99,12 +103,38 @@ lock: $(INSTALLED) ## Choose the newest versions that fit, and write the lock fi
 			--output-file requirements/$$lock.lock $$from || exit; \
 	done
 
+.PHONY: bench
+bench: $(BENCH_INSTALLED) ## Race ours against the peers: hours; ARGS="--only 'one answer'"
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(BENCH_INSTALLED) ## Race a part of it, in under 4 minutes
+	@$(BIN)/python -m bench --quick $(ARGS)
+
+.PHONY: bench-page
+bench-page: $(INSTALLED) ## Write bench.json's results into docs/performance.md
+	@$(BIN)/python -m bench.write_page bench.json
+
+.PHONY: bench-lock
+bench-lock: $(INSTALLED) ## Choose the newest peers that fit, and write their lock file
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
+	@cd bench/requirements && ../../$(BIN)/uv pip compile --no-config \
+		--system-certs --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --custom-compile-command "make bench-lock" \
+		--override overrides.in --constraints ../../requirements/constraints.in \
+		--output-file peers.lock peers.in
+
 .PHONY: clean
 clean: ## Remove .venv and caches; runs/ stays
-	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .ruff_cache \
+		.mypy_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements/build.lock requirements/develop.lock \
 		requirements/make_venv.sh setup.cfg pyproject.toml
 	@sh requirements/make_venv.sh $(VENV)
+	@touch $@
+
+$(BENCH_INSTALLED): bench/requirements/peers.lock bench/make_venv.sh | $(INSTALLED)
+	@sh bench/make_venv.sh $(BIN)/python $(BENCH_VENV)
 	@touch $@

@@ -15,6 +15,7 @@ import tyro
 import bert_cpu
 from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
+from bert_cpu.commands.trains_alone import trains_alone
 from bert_cpu.errors import UserError
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.settings import PrepareSettings, TrainSettings
@@ -26,6 +27,24 @@ class Prepare(PrepareSettings):
 
     # The directory to write.
     output: str = "records"
+    # Replace records that are there.
+    overwrite: bool = False
+    # i/N, from 0/N to N-1/N: write this part, for `bert-cpu merge` to join.
+    part: str | None = None
+    # Who does the work: processes of this machine, or a Ray cluster.
+    engine: Literal["processes", "ray"] = "processes"
+
+
+@dataclasses.dataclass(frozen=True)
+class Merge:
+    """Join the parts that `prepare --part` wrote to one set of records."""
+
+    # The directory to write.
+    output: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
+    # The directories of all parts.
+    parts: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PART ...")
+    ]
     # Replace records that are there.
     overwrite: bool = False
 
@@ -159,6 +178,7 @@ _COMMANDS: dict[str, Callable] = {
     "search": Search,
     "evaluate": Evaluate,
     "prepare": Prepare,
+    "merge": Merge,
     "hardware": Hardware,
 }
 
@@ -246,7 +266,9 @@ def _run(command):
         return hardware.run(**given)
     from bert_cpu.commands.start_tensorflow import start_tensorflow
 
-    start_tensorflow(given.get("dtype", "auto"), given.get("threads", 0))
+    start_tensorflow(
+        given.get("dtype", "auto"), given.get("threads", 0), trains_alone(command)
+    )
     if isinstance(command, TrainSettings):
         from bert_cpu.commands import train
 
@@ -258,8 +280,13 @@ def _run(command):
     if isinstance(command, Prepare):
         from bert_cpu.commands import prepare
 
-        output, overwrite = given.pop("output"), given.pop("overwrite")
-        return prepare.run(PrepareSettings(**given), output, overwrite)
+        own = ("output", "overwrite", "part", "engine")
+        work = {name: given.pop(name) for name in own}
+        return prepare.run(PrepareSettings(**given), **work)
+    if isinstance(command, Merge):
+        from bert_cpu.commands import merge
+
+        return merge.run(**given)
     if isinstance(command, Evaluate):
         from bert_cpu.commands import evaluate
 

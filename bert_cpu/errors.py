@@ -21,5 +21,9 @@ class UserError(ValueError):
     """
 
 
+class FoundByAll(UserError):
+    """A mistake that all workers find in the same step; the chief says it for all."""
+
+
 class Interrupted(Exception):
     """Work that was stopped on request after its state was saved (exit 130)."""

@@ -54,6 +54,9 @@ class PrepareSettings:
     record_format: Literal["tfrecord", "hdf5"] = "tfrecord"
     # Examples in one TFRecord shard.
     shard_size: int = 50_000
+    # Processes that prepare records, which are the same for any number of them.
+    # Each takes seconds to start. 0: one; on Ray, one a core of its cluster.
+    processes: int = 0
 
     def __post_init__(self):
         expect_choices(self)
@@ -64,6 +67,7 @@ class PrepareSettings:
         )
         expect(self.overlap >= 0, "stride", self.stride, "0 or more")
         expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
+        expect(self.processes >= 0, "processes", self.processes, "0 or more")
 
     @property
     def changed_texts(self) -> str | None:
@@ -119,10 +123,24 @@ class RunSettings:
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     # Threads of one process. 0: the cores that this process may use.
     threads: int = 0
-    # Processes that train together on this machine.
-    workers: int = 1
+    # Processes that train together on this machine. 0: one, and on a machine whose
+    # NUMA nodes have 8 cores or more, one for each.
+    workers: int = 0
+    # All workers of a cluster of machines: host:port,host:port, the chief first.
+    # Default: what TF_CONFIG, Kubernetes or Slurm say.
+    cluster: str | None = None
+    # Which worker of --cluster this process is, from 0.
+    index: int | None = None
+    # Seconds that a worker waits for the others when it starts.
+    join_timeout: float = 300.0
+    # Seconds after which a worker that is not heard is lost, and the others stop.
+    heartbeat: float = 30.0
+    # Times that workers are started again from the last checkpoint when one fails.
+    restarts: int = 0
     # Minutes between checkpoints within an epoch.
     checkpoint_minutes: float = 5.0
+    # Checkpoints that are kept; a damaged one costs the steps since the one before.
+    keep_checkpoints: int = 2
     # Go on from the run's last checkpoint.
     resume: bool = False
     # Delete the run directory of this name first.
@@ -132,9 +150,15 @@ class RunSettings:
         expect_choices(self)
         is_plain = "/" not in self.name and self.name not in ("", ".", "..")
         expect(is_plain, "name", self.name, "a file name without '/'")
-        for field in ("batch_size", "accumulate", "workers"):
+        for field in (
+            *("batch_size", "accumulate", "keep_checkpoints"),
+            *("join_timeout", "heartbeat"),
+        ):
             expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
-        for field in ("epochs", "early_stopping", "threads", "seed"):
+        for field in (
+            *("epochs", "early_stopping", "threads", "seed"),
+            *("workers", "restarts"),
+        ):
             expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
         for field in ("warmup", "ema", "dropout"):
             share = getattr(self, field) or 0.0
@@ -143,7 +167,7 @@ class RunSettings:
         for field in ("weight_decay", "clip_norm", "checkpoint_minutes", "minutes"):
             expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
         expect(
-            self.batch_size % self.workers == 0,
+            self.batch_size % (self.workers or 1) == 0,
             "batch_size",
             self.batch_size,
             f"a multiple of workers={self.workers}",
@@ -153,6 +177,16 @@ class RunSettings:
                 f"--minutes is {self.minutes:g} with {self.workers} workers, but only "
                 "one process can stop by the clock. Give --minutes 0 and --epochs, or "
                 "leave --workers out."
+            )
+        if self.index is not None and self.cluster is None:
+            raise UserError(
+                f"--index is {self.index}, but there is no --cluster that it is of. "
+                "Give --cluster host:port,host:port as well."
+            )
+        if self.cluster is not None and self.workers > 1:
+            raise UserError(
+                f"Got --cluster and --workers {self.workers}. Give --cluster alone, "
+                "with an address for each worker."
             )
         if self.resume and self.overwrite:
             raise UserError("Got --resume and --overwrite. Give one of the two.")
@@ -196,7 +230,11 @@ class TrainSettings(PrepareSettings, RunSettings):
 
     @classmethod
     def fixed_fields(cls) -> tuple[str, ...]:
-        prepared = (field.name for field in dataclasses.fields(PrepareSettings))
+        prepared = (
+            field.name
+            for field in dataclasses.fields(PrepareSettings)
+            if field.name != "processes"
+        )
         return (
             *prepared,
             *super().fixed_fields(),

@@ -132,8 +132,10 @@ _MODEL_FIELDS: dict[str, Callable[[Any], bool]] = {
 def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a path to write to, and renames it to `path` when all went well.
 
-    The file is flushed to the disk before the rename, so that a crash at any
-    moment leaves the old file or the new one. On an error nothing is left.
+    The file is flushed to the disk before the rename, and the directory after it,
+    so that a crash or a power failure at any moment leaves the old file or the new
+    one, and files that are written one after the other appear in that order. On an
+    error nothing is left.
 
     Raises:
         UserError: if the disk is full.
@@ -143,9 +145,9 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         with full_disk_is_the_users(path):
             yield aside
-            with open(aside, "rb") as file:
-                os.fsync(file.fileno())
+            _flush(aside)
             os.replace(aside, path)
+            _flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -154,9 +156,9 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a directory to fill, which takes the place of `target` when all went well.
 
-    Two renames and no copy: at any moment the old or the new directory is whole.
-    On an error the old one stays. A crash between the two renames leaves the old
-    one beside it, as `.NAME.old`.
+    Two renames and no copy: at any moment the old or the new directory is whole,
+    and what is in the new one is on the disk. On an error the old one stays. A crash
+    between the two renames leaves the old one beside it, as `.NAME.old`.
 
     Raises:
         UserError: if it can't be made, or the disk is full.
@@ -175,9 +177,12 @@ def new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         with full_disk_is_the_users(target):
             yield new
+            for path in [*new.rglob("*"), new]:
+                _flush(path)
             if target.exists():
                 target.rename(old)
             new.rename(target)
+            _flush(target.parent)
             shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -209,6 +214,15 @@ _FULL = {
     errno.EDQUOT: "Your share of the disk is full",
     errno.EFBIG: "A file may not grow further (ulimit -f)",
 }
+
+
+def _flush(path: pathlib.Path) -> None:
+    """Returns when a file, or the names in a directory, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _full_disk(path: pathlib.Path, reason: str) -> UserError:

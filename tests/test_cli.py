@@ -106,6 +106,7 @@ def test_every_setting_can_be_typed():
         stem="english",
         record_format="hdf5",
         shard_size=7,
+        processes=2,
         name="mine",
         runs_dir="/tmp/r",
         epochs=2,
@@ -127,7 +128,13 @@ def test_every_setting_can_be_typed():
         seed=3,
         dtype="float32",
         threads=1,
+        cluster="a:1,b:1",
+        index=1,
+        join_timeout=60.0,
+        heartbeat=10.0,
+        restarts=3,
         checkpoint_minutes=0.5,
+        keep_checkpoints=3,
         overwrite=True,
     )
     words = ["train"]
@@ -165,12 +172,12 @@ def test_texts_that_look_like_options_follow_two_dashes():
         (
             "",
             "A command is missing. Choose one of train, pretrain, export, predict, "
-            "search, evaluate, prepare, hardware. See bert-cpu --help.",
+            "search, evaluate, prepare, merge, hardware. See bert-cpu --help.",
         ),
         (
             "tran --epochs 3",
             "There is no command 'tran'. Choose one of train, pretrain, export, "
-            "predict, search, evaluate, prepare, hardware; see bert-cpu --help.",
+            "predict, search, evaluate, prepare, merge, hardware; see bert-cpu --help.",
         ),
         ("--verbose", "Unrecognized options: --verbose. See bert-cpu --help."),
         (

@@ -1,169 +1,25 @@
 """The loop: what it does in which step, when it stops, and what it keeps."""
 
-import contextlib
 import dataclasses
-import functools
-import os
-import signal
-import time
 
 import bag_of_words
 import numpy as np
 import pytest
-import safetensors.numpy
-import tensorflow as tf
 import tiny_run
+from loop_run import At, Run, assert_same
 
 from bert_cpu.data.pipeline import training_batches
-from bert_cpu.errors import Interrupted, UserError
-from bert_cpu.training import loop
-from bert_cpu.training.checkpoint import Checkpoints, Progress
+from bert_cpu.errors import UserError
 from bert_cpu.training.class_weights import class_weights
-from bert_cpu.training.history import History, read_history
-from bert_cpu.training.loop import Trainee, train
-from bert_cpu.training.schedule import WarmupLinearDecay
-from bert_cpu.training.screen import Screen
-from bert_cpu.training.stop import listening
-from bert_cpu.training.strategy import Cluster
+from bert_cpu.training.history import read_history
 from bert_cpu.training.train import num_batches
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    return tmp_path_factory.mktemp("loop")
-
-
-@pytest.fixture(scope="module")
-def manifest(directory):
+def manifest(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("loop")
     settings = tiny_run.tiny_settings(directory)
     return tiny_run.prepare(settings, directory / "records")
-
-
-class At(Screen):
-    """A screen that does something when a step is shown."""
-
-    def __init__(self, step, action):
-        super().__init__(quiet=True)
-        self.step, self.action = step, action
-
-    @contextlib.contextmanager
-    def training(self, done, total):
-        def show(step, epoch, loss, speed, total):
-            if step == self.step:
-                self.action()
-
-        yield show
-
-
-@functools.cache
-def compile_once(accumulate, ema, dropout):
-    """A model, its optimizer and step, and how all variables start."""
-    ids = tf.TensorSpec([None, None], tf.int32)
-    batch_spec = {
-        "input_ids": ids,
-        "token_type_ids": ids,
-        "attention_mask": ids,
-        "label": tf.TensorSpec([None], tf.int32),
-        "index": tf.TensorSpec([None], tf.int64),
-        "weight": tf.TensorSpec([None], tf.float32),
-    }
-    model = bag_of_words.build(dropout)
-    optimizer = bag_of_words.AdamW(0.001, ema_momentum=ema, epsilon=1e-5)
-    step, _ = bag_of_words.make_step(model, optimizer, accumulate, batch_spec)
-    variables = [*model.variables, *optimizer.variables]
-    return model, optimizer, step, [variable.numpy() for variable in variables]
-
-
-def press(number):
-    """Sends this process a signal, and returns when it was heard."""
-    handler = signal.getsignal(number)
-    os.kill(os.getpid(), number)
-    for _ in range(5000):
-        if signal.getsignal(number) is not handler:
-            return
-        time.sleep(0.001)
-
-
-class Run:
-    """A run of a model that costs nothing, judged by accuracies told beforehand.
-
-    Runs share what is compiled, so only one of them can be under way.
-    """
-
-    def __init__(self, run_dir, manifest, accuracies=(), dropout=0.3, **changes):
-        settings = tiny_run.tiny_settings(
-            manifest.directory.parent, **{"learning_rate": 0.001} | changes
-        )
-        self.run_dir, self.manifest, self.settings = run_dir, manifest, settings
-        run_dir.mkdir(exist_ok=True)
-        self.model, self.optimizer, self.train_step, start = compile_once(
-            settings.accumulate, settings.ema, dropout
-        )
-        self.variables = [*self.model.variables, *self.optimizer.variables]
-        for variable, value in zip(self.variables, start, strict=True):
-            variable.assign(value)
-        self.optimizer.learning_rate = settings.learning_rate
-        self.checkpoints = Checkpoints(
-            run_dir / "checkpoints", self.variables, self.model.variables, "a" * 64
-        )
-        self.accuracies = list(accuracies)
-        self.judged = []  # The weights that were judged, epoch by epoch.
-        self.validation_loss = 0.7
-        # It rules no optimizer: these runs have one rate, set by hand.
-        self.schedule = WarmupLinearDecay(settings.learning_rate, 36, 0.0)
-
-    def evaluate(self):
-        self.judged.append(bag_of_words.weights_of(self.model))
-        accuracy = self.accuracies.pop(0) if self.accuracies else 0.5
-        return {"loss": self.validation_loss, "accuracy": accuracy, "macro_f1": 0.25}
-
-    def train(self, progress=None, screen=None):
-        if progress is None:
-            progress = Progress()
-            self.checkpoints.save(progress)
-        history = History(self.run_dir, progress.step)
-        manifest, settings = self.manifest, self.settings
-        trainee = Trainee(
-            self.model,
-            self.optimizer,
-            self.train_step,
-            lambda epoch, skip: training_batches(
-                manifest, settings.batch_size, settings.seed, epoch, skip
-            ),
-            lambda epoch: num_batches(manifest, settings),
-            self.schedule,
-            self.evaluate,
-            ("accuracy", "macro_f1"),
-        )
-        try:
-            with listening() as stop:
-                return train(
-                    trainee,
-                    settings,
-                    Cluster(),
-                    progress,
-                    self.checkpoints,
-                    history,
-                    screen or Screen(quiet=True),
-                    stop,
-                )
-        finally:
-            history.close()
-
-    def history(self):
-        """Its events, without what no two runs share."""
-        events = read_history(self.run_dir)
-        return [event | {"tokens_per_second": None} for event in events]
-
-    def saved(self, pattern):
-        (path,) = (self.run_dir / "checkpoints").glob(pattern)
-        return list(safetensors.numpy.load_file(path).values())
-
-
-def assert_same(weights, expected):
-    assert weights.keys() == expected.keys()
-    for path, value in expected.items():
-        np.testing.assert_array_equal(weights[path], value, err_msg=path)
 
 
 def test_history_has_every_tenth_step_and_every_epoch(tmp_path, manifest):
@@ -338,89 +194,8 @@ def test_weights_that_are_ruined_by_the_last_step_of_an_epoch_are_not_kept(
     run.validation_loss = float("nan")
     with pytest.raises(UserError, match=r"became nan .*step 18 \(epoch 1\)"):
         run.train()
-    assert not (tmp_path / "checkpoints" / "best.safetensors").exists()
+    assert not list((tmp_path / "checkpoints").glob("best-*"))
     assert run.checkpoints.restore().step == 0
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_obeyed_after_the_step_and_the_state_is_saved(
-    tmp_path, manifest, number
-):
-    run = Run(tmp_path, manifest)
-    handler = signal.getsignal(number)
-    with pytest.raises(
-        Interrupted, match=r"after step 6, and saved\. Go on with --name tiny --resume"
-    ):
-        run.train(screen=At(5, lambda: press(number)))
-    assert signal.getsignal(number) is handler
-    assert run.checkpoints.restore().step == 6
-
-
-def test_a_signal_within_an_update_waits_for_its_end(tmp_path, manifest):
-    run = Run(tmp_path, manifest, accumulate=4)
-    with pytest.raises(Interrupted, match="after step 8"):
-        run.train(screen=At(5, lambda: press(signal.SIGTERM)))
-    assert run.checkpoints.restore().step == 8
-
-
-def test_a_second_ctrl_c_stops_at_once(tmp_path, manifest):
-    run = Run(tmp_path, manifest)
-
-    def press_twice():
-        press(signal.SIGINT)
-        press(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        run.train(screen=At(5, press_twice))
-    assert run.checkpoints.restore().step == 0
-
-
-@pytest.fixture(scope="module")
-def whole_run(directory, manifest):
-    """Runs that were never stopped: progress, history, last state, best weights."""
-
-    @functools.cache
-    def train_whole(**changes):
-        run = Run(
-            directory / f"whole-{sorted(changes)}", manifest, [0.5, 0.6], **changes
-        )
-        progress = run.train()
-        return progress, run.history(), run.saved("step-*"), run.saved("best*")
-
-    return train_whole
-
-
-# Within the first epoch, at its last step, and within the second.
-@pytest.mark.parametrize(
-    "step, changes",
-    [
-        (7, {}),
-        (17, {}),
-        (23, {}),
-        (7, {"accumulate": 4}),
-        (7, {"ema": 0.9}),
-    ],
-)
-def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(
-    tmp_path, manifest, whole_run, step, changes
-):
-    expected, history, state, best = whole_run(**changes)
-    run = Run(tmp_path, manifest, [0.5, 0.6], **changes)
-    with pytest.raises(Interrupted):
-        run.train(screen=At(step, lambda: press(signal.SIGTERM)))
-    run = Run(tmp_path, manifest, [0.5, 0.6][step > 18 :], **changes)
-    for variable in run.variables:
-        # In a new process nothing is as it was.
-        variable.assign(np.full(variable.shape, 3, variable.dtype))
-    progress = run.train(run.checkpoints.restore())
-    progress.seconds = expected.seconds
-    progress.other_seconds = expected.other_seconds
-    assert progress == expected
-    assert run.history() == history
-    for found, value in zip(run.saved("step-*"), state, strict=True):
-        np.testing.assert_array_equal(found, value)
-    for found, value in zip(run.saved("best*"), best, strict=True):
-        np.testing.assert_array_equal(found, value)
 
 
 def test_a_state_is_saved_every_so_many_minutes(tmp_path, manifest):
@@ -441,59 +216,6 @@ def test_epochs_are_judged_by_the_first_metric_alone(tmp_path, manifest):
     # -1 is the lowest that a correlation can be, and still better than nothing.
     progress = Run(tmp_path, manifest, [-1.0, -1.0], batch_size=70).train()
     assert (progress.best_epoch, progress.best_score) == (1, -1.0)
-
-
-class Clock:
-    """Stands in for `time`: each look at it takes half a second."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def perf_counter(self):
-        self.now += 0.5
-        return self.now
-
-    def monotonic(self):
-        return self.now
-
-
-def test_a_run_stops_when_its_minutes_are_over(tmp_path, manifest, monkeypatch):
-    monkeypatch.setattr(loop, "time", Clock())
-    # 25 looks at the clock: 18 steps and a validation, then 6 more.
-    run = Run(tmp_path, manifest, [0.5, 0.75], epochs=9, minutes=12.5 / 60)
-    progress = run.train()
-    assert (progress.step, progress.epoch) == (24, 2)
-    # What was done of the last epoch was judged and kept.
-    assert (progress.best_epoch, progress.best_score) == (2, 0.75)
-    assert (progress.seconds, progress.other_seconds) == (12.0, 1.0)
-    saved = run.checkpoints.restore()
-    assert (saved.step, saved.epoch, saved.epoch_step) == (24, 2, 0)
-
-
-def test_a_run_that_used_up_its_minutes_trains_no_further(
-    tmp_path, manifest, monkeypatch
-):
-    monkeypatch.setattr(loop, "time", Clock())
-    Run(tmp_path, manifest, minutes=4 / 60).train()
-    again = Run(tmp_path, manifest, minutes=4 / 60)
-    assert again.train(again.checkpoints.restore()).step == 8
-
-
-@pytest.mark.parametrize("accumulate", [1, 4])
-def test_the_rate_has_fallen_to_zero_when_the_minutes_are_over(
-    tmp_path, manifest, monkeypatch, accumulate
-):
-    monkeypatch.setattr(loop, "time", Clock())
-    changes = {"epochs": 900, "minutes": 50 / 60, "accumulate": accumulate}
-    run = Run(tmp_path, manifest, **changes)
-    run.schedule = WarmupLinearDecay(1.0, 900 * 18, 0.0)
-    progress = run.train()
-    # 100 looks at the clock, of which five are for validations before the end. An
-    # update that was begun is finished.
-    assert 95 <= progress.step < 95 + accumulate
-    num_updates = int(run.optimizer.iterations)
-    assert float(run.schedule(num_updates)) < 0.15
-    assert float(run.schedule(num_updates // 2)) == pytest.approx(0.5, abs=0.1)
 
 
 def test_balanced_classes_weigh_the_same_together(tmp_path):

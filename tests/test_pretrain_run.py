@@ -92,7 +92,7 @@ def test_a_bundle_has_the_names_of_transformers_and_the_best_weights(first):
     weights = tiny_run.trained_weights(first)
     assert set(weights) == names
 
-    best = list(load_file(first / "checkpoints" / "best.safetensors").values())
+    best = list(load_file(max(first.glob("checkpoints/best-*"))).values())
     for name, value in weights.items():
         assert any(
             np.array_equal(value.T, kept.reshape(value.T.shape))

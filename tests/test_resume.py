@@ -12,6 +12,7 @@ import pytest
 import tiny_run
 
 from bert_cpu.errors import UserError
+from bert_cpu.training.checkpoint import has_checkpoint
 from bert_cpu.training.history import read_history
 from bert_cpu.training.screen import Screen
 
@@ -77,7 +78,7 @@ def assert_stopped_and_saved(command):
     assert len(last) == 1, command.said
     assert "saved. Go on with --name" in last[0]
     assert "Traceback" not in command.said
-    assert (command.run_dir / "checkpoints" / "latest.json").exists()
+    assert has_checkpoint(command.run_dir / "checkpoints")
     assert not (command.run_dir / "bundle").exists()
 
 

@@ -21,7 +21,7 @@ def settings(tmp_path):
 def write_checkpoint(settings):
     directory = settings.run_dir / "checkpoints"
     directory.mkdir()
-    (directory / "latest.json").write_text('{"version": 1}')
+    (directory / "step-00000000.json").write_text('{"version": 1}')
 
 
 def test_a_new_run_keeps_every_setting(settings):

@@ -29,6 +29,7 @@ UNUSUAL = TrainSettings(
     stem="chinese",
     record_format="hdf5",
     shard_size=10,
+    processes=3,
     name="mine",
     runs_dir="elsewhere",
     epochs=5,
@@ -51,7 +52,11 @@ UNUSUAL = TrainSettings(
     dtype="float32",
     threads=3,
     workers=2,
+    join_timeout=60.0,
+    heartbeat=10.0,
+    restarts=3,
     checkpoint_minutes=0.5,
+    keep_checkpoints=3,
     resume=True,
 )
 
@@ -90,7 +95,11 @@ UNUSUAL_PRETRAINING = PretrainSettings(
     dtype="float32",
     threads=3,
     workers=2,
+    join_timeout=60.0,
+    heartbeat=10.0,
+    restarts=3,
     checkpoint_minutes=0.5,
+    keep_checkpoints=3,
     resume=True,
 )
 BOTH = pytest.mark.parametrize("unusual", [UNUSUAL, UNUSUAL_PRETRAINING])
@@ -107,6 +116,7 @@ BOTH = pytest.mark.parametrize("unusual", [UNUSUAL, UNUSUAL_PRETRAINING])
             "one of classify, multilabel, score, tag, relate, answer, embed, fill",
         ),
         ("shard_size", 0, "1 or more"),
+        ("processes", -1, "0 or more"),
         ("stop_words", "german", "one of none, english, chinese"),
         ("stem", "", "one of none, english, chinese"),
         ("record_format", "parquet", "one of tfrecord, hdf5"),
@@ -122,7 +132,13 @@ def test_bad_preparation_is_refused(kind, field, value, expected):
     [
         *(("name", value, "a file name without '/'") for value in ("", ".", "..")),
         *(("name", value, "a file name without '/'") for value in ("a/b", "/a", "a/")),
-        *((field, 0, "1 or more") for field in ("batch_size", "accumulate", "workers")),
+        *(
+            (field, 0, "1 or more")
+            for field in ("batch_size", "accumulate", "heartbeat")
+        ),
+        ("join_timeout", 0.5, "1 or more"),
+        ("workers", -1, "0 or more"),
+        ("restarts", -1, "0 or more"),
         ("epochs", -1, "0 or more"),
         ("batch_size", -1, "1 or more"),
         *((field, -1, "0 or more") for field in ("freeze_layers", "threads", "seed")),
@@ -188,6 +204,16 @@ def check_refusal(kind, field, value, expected):
             "--batch-size is 9, but must be a multiple of workers=2.",
         ),
         (
+            {"index": 1},
+            "--index is 1, but there is no --cluster that it is of. Give --cluster "
+            "host:port,host:port as well.",
+        ),
+        (
+            {"cluster": "a:1,b:1", "workers": 2},
+            "Got --cluster and --workers 2. Give --cluster alone, with an address for "
+            "each worker.",
+        ),
+        (
             {"resume": True, "overwrite": True},
             "Got --resume and --overwrite. Give one of the two.",
         ),
@@ -244,7 +270,7 @@ def test_what_is_saved_comes_back(unusual, tmp_path):
     defaults = type(unusual)()
     for field in dataclasses.fields(unusual):
         # They can't be set beside resume and workers.
-        if field.name not in ("overwrite", "minutes"):
+        if field.name not in ("overwrite", "minutes", "cluster", "index"):
             assert getattr(unusual, field.name) != getattr(defaults, field.name)
     for settings in (unusual, defaults):
         save_settings(settings, tmp_path / "config.json")

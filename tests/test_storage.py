@@ -162,7 +162,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
         os, "replace", lambda *names: (done.append("named"), rename(*names))
     )
     storage.write_json(tmp_path / "a.json", 1)
-    assert done == ["flushed", "named"]
+    assert done == ["flushed", "named", "flushed"]
 
 
 @needs_full_device

@@ -13,13 +13,14 @@ import safetensors.numpy
 import three_steps
 import tiny_run
 
+from bert_cpu.commands import start_workers as start_module
 from bert_cpu.commands import train as train_command
 from bert_cpu.errors import UserError
 from bert_cpu.settings import TrainSettings
-from bert_cpu.training import launch as launch_module
+from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.launch import launch_workers
 from bert_cpu.training.run_directory import start_run
-from bert_cpu.training.strategy import Cluster, read_cluster
 
 WORKERS = ["127.0.0.1:5001", "127.0.0.1:5002"]
 
@@ -94,7 +95,6 @@ def test_a_malformed_tf_config_is_said_with_an_example(text):
         ({"chief": ["a:1"], "worker": WORKERS}, {"type": "worker", "index": -1}),
         ({"chief": ["a:1"], "worker": WORKERS}, {"type": "chief", "index": 1}),
         ({"worker": []}, {"type": "worker", "index": 0}),
-        ({"ps": ["a:1"], "worker": WORKERS}, {"type": "ps", "index": 0}),
     ],
 )
 def test_a_task_that_is_not_in_the_cluster_is_said(cluster, task):
@@ -218,10 +218,10 @@ def test_a_run_goes_on_with_as_many_workers_as_it_began_with(directory, monkeypa
     start_run(begun)
     checkpoints = begun.run_dir / "checkpoints"
     checkpoints.mkdir()
-    (checkpoints / "latest.json").write_text('{"version": 1}')
+    (checkpoints / "step-00000000.json").write_text('{"version": 1}')
     launched = []
     monkeypatch.setattr(
-        launch_module, "launch_workers", lambda *given: launched.append(given) or 0
+        start_module, "launch_workers", lambda *given: launched.append(given) or 0
     )
     resumed = TrainSettings(name="two", runs_dir=begun.runs_dir, resume=True)
     assert train_command.run(resumed) == 0

@@ -16,13 +16,10 @@ from bert_cpu.data.pipeline import training_batches
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.tasks.classify import Classify
+from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.step import make_train_step
-from bert_cpu.training.strategy import (
-    make_strategy,
-    read_cluster,
-    wait_for_all,
-)
+from bert_cpu.training.strategy import make_strategy, wait_for_all
 
 NUM_STEPS = 3
 

@@ -98,9 +98,9 @@ def prepare(settings, directory):
 
 def run(settings, screen=None):
     """Starts a run and trains it in this process; gives what metrics.json holds."""
+    from bert_cpu.training.cluster.cluster import Cluster
     from bert_cpu.training.run_directory import start_run
     from bert_cpu.training.screen import Screen
-    from bert_cpu.training.strategy import Cluster
     from bert_cpu.training.train import run_training
 
     return run_training(start_run(settings), Cluster(), screen or Screen(quiet=True))

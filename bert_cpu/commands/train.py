@@ -1,8 +1,10 @@
 """`bert-cpu train`: from raw text to a trained model."""
 
 import os
+import pathlib
 
-from bert_cpu.data.manifest import is_prepared
+from bert_cpu.commands.start_workers import start_member, start_workers, with_workers
+from bert_cpu.data.manifest import is_prepared, load_manifest
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.report.console import print_result
@@ -10,16 +12,19 @@ from bert_cpu.report.next_steps import next_steps
 from bert_cpu.report.read_run import read_run
 from bert_cpu.settings import TrainSettings
 from bert_cpu.tasks.catalog import make_task
-from bert_cpu.training.launch import launch_run
+from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.cluster.facts import gather_facts
+from bert_cpu.training.cluster.read_cluster import read_cluster
+from bert_cpu.training.cluster.together import together
 from bert_cpu.training.records import open_records
-from bert_cpu.training.run_directory import begun_run
+from bert_cpu.training.run_directory import begun_run, followed_run
 from bert_cpu.training.screen import Screen
-from bert_cpu.training.strategy import Cluster, read_cluster
 from bert_cpu.training.train import run_training
+from bert_cpu.training.whole_batch import keep_whole_batch
 
 
 def run(settings: TrainSettings) -> int:
-    """Trains alone, or starts `settings.workers` processes that train together.
+    """Trains alone, starts processes that train together, or is one of a cluster's.
 
     Returns:
         The exit code.
@@ -27,30 +32,24 @@ def run(settings: TrainSettings) -> int:
     Raises:
         UserError, Interrupted: as `run_training`.
     """
-    cluster = read_cluster(os.environ)
-    if cluster.num_workers > 1 and not is_prepared(settings.data):
-        raise UserError(
-            f"--data is '{settings.data}', but with TF_CONFIG it must be a prepared "
-            "directory that all workers see. Make it with `bert-cpu prepare`."
-        )
-    if cluster.num_workers > 1 and settings.minutes:
-        raise UserError(
-            f"--minutes is {settings.minutes:g}, but the {cluster.num_workers} workers "
-            "of TF_CONFIG have no clock in common. Give --epochs instead."
-        )
-    if not cluster.is_chief:
-        return train_and_show(settings, cluster)
-    with begun_run(settings) as begun:
+    cluster = read_cluster(os.environ, settings.cluster, settings.index)
+    settings = keep_whole_batch(settings, cluster)
+    if cluster.num_workers > 1:
+        return _train_in_cluster(settings, cluster)
+    with begun_run(with_workers(settings)) as begun:
         # Asked of the run, because one that goes on has as many as it began with.
-        if cluster.num_workers == 1 and begun.workers > 1:
-            return _launch(begun)
+        if begun.workers > 1 or begun.restarts:
+            return _start(begun)
         return train_and_show(begun, cluster)
 
 
 def train_and_show(settings: TrainSettings, cluster: Cluster) -> int:
-    """Trains, and shows what came out if this is the chief."""
+    """Trains with the others, and shows what came out if this is the chief."""
     screen = Screen(quiet=not cluster.is_chief)
-    metrics = run_training(settings, cluster, screen)
+    with together(
+        cluster, _facts(settings, cluster), settings.join_timeout, settings.heartbeat
+    ):
+        metrics = run_training(settings, cluster, screen)
     if cluster.is_chief:
         run_dir = settings.run_dir
         print_result(
@@ -63,11 +62,56 @@ def train_and_show(settings: TrainSettings, cluster: Cluster) -> int:
     return 0
 
 
-def _launch(settings):
-    run_dir = settings.run_dir
+def _train_in_cluster(settings, cluster):
+    if not is_prepared(settings.data):
+        raise UserError(
+            f"--data is '{settings.data}', but with {cluster.source} it must be a "
+            "prepared directory that all workers see. Make it with `bert-cpu prepare`."
+        )
+    if settings.minutes:
+        raise UserError(
+            f"--minutes is {settings.minutes:g}, but the {cluster.num_workers} workers "
+            f"of {cluster.source} have no clock in common. Give --epochs instead."
+        )
+    if settings.workers > 1:
+        raise UserError(
+            f"--workers is {settings.workers}, but {cluster.source} names the "
+            f"{cluster.num_workers} workers already. Leave --workers out."
+        )
+    if settings.restarts:
+        return start_member(settings)
+    if not cluster.is_chief:
+        return train_and_show(followed_run(settings), cluster)
+    with begun_run(settings) as begun:
+        return train_and_show(begun, cluster)
+
+
+def _start(settings):
     # Prepared here, once, so that the workers only read.
     checkpoint = open_checkpoint(settings.encoder)
-    open_records(
-        settings, make_task(settings), run_dir / "records", checkpoint, Screen()
+    records = settings.run_dir / "records"
+    manifest = open_records(
+        settings, make_task(settings), records, checkpoint, Screen()
     )
-    return launch_run(settings)
+    _check_share(manifest, settings.workers)
+    return start_workers(settings)
+
+
+def _facts(settings, cluster):
+    if cluster.num_workers == 1:
+        return {}
+    own = settings.run_dir / "records"
+    data = pathlib.Path(settings.data) if is_prepared(settings.data) else own
+    manifest = load_manifest(data)
+    _check_share(manifest, cluster.num_workers)
+    encoder = open_checkpoint(settings.encoder).directory
+    return gather_facts(settings, cluster.workers, manifest.fingerprint, encoder)
+
+
+def _check_share(manifest, num_workers):
+    examples = manifest.splits["train"].examples
+    if examples < num_workers:
+        raise UserError(
+            f"'{manifest.directory}' has {examples} training examples, too few for "
+            f"{num_workers} workers. Give fewer workers, or more data."
+        )

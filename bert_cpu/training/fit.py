@@ -2,14 +2,16 @@
 
 import tensorflow as tf
 
-from bert_cpu.errors import Interrupted
+from bert_cpu.errors import FoundByAll, Interrupted
 from bert_cpu.settings import RunSettings
 from bert_cpu.training.checkpoint import Checkpoints, Progress
+from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.gather import make_gather
 from bert_cpu.training.history import History
 from bert_cpu.training.loop import Trainee, train
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.stop import listening
-from bert_cpu.training.strategy import Cluster, wait_for_all
+from bert_cpu.training.strategy import wait_for_all
 
 
 def fit(
@@ -24,7 +26,8 @@ def fit(
 
     Args:
         trainee: what is trained.
-        settings: of the run. With `resume`, its last checkpoint is where it starts.
+        settings: of the run. With `resume`, its last checkpoint that is whole is where
+            it starts, by as many workers as there are now.
         cluster: which worker this is; only the chief writes.
         strategy: of the cluster.
         fingerprint: of the data, which a checkpoint belongs to.
@@ -34,7 +37,8 @@ def fit(
         Progress, at the end.
 
     Raises:
-        UserError: if a checkpoint doesn't fit, or the loss is not a number.
+        UserError: if a checkpoint doesn't fit, workers don't see the same one, or the
+            loss is not a number.
         Interrupted: if it was asked to stop; its state is saved.
     """
     run_dir, model = settings.run_dir, trainee.model
@@ -43,12 +47,19 @@ def fit(
         [*model.variables, *trainee.optimizer.variables],
         model.variables,
         fingerprint,
+        settings.keep_checkpoints,
     )
-    progress = checkpoints.restore() if settings.resume else Progress()
+    # All of it is the same in all workers, also the random generators' states, so
+    # that the chief's is everybody's.
+    progress = checkpoints.restore(screen.say) if settings.resume else Progress()
+    gather = make_gather(strategy, cluster)
+    _expect_one_start(gather(progress.step), run_dir)
     with listening() as stop:
-        history = History(run_dir, progress.step) if cluster.is_chief else None
-        if cluster.is_chief and not settings.resume:
-            checkpoints.save(progress)
+        history = None
+        if cluster.is_chief:
+            history = History(run_dir, progress.step, progress.epoch)
+            if not settings.resume:
+                checkpoints.save(progress)
         try:
             progress = train(
                 trainee,
@@ -59,8 +70,9 @@ def fit(
                 history,
                 screen,
                 stop,
+                gather,
             )
-        except Interrupted:
+        except (Interrupted, FoundByAll):
             # Not before the chief has saved.
             wait_for_all(strategy, cluster)
             raise
@@ -70,3 +82,12 @@ def fit(
     if cluster.is_chief:
         checkpoints.restore_best()
     return progress
+
+
+def _expect_one_start(steps, run_dir):
+    if len(set(steps)) > 1:
+        raise FoundByAll(
+            f"The workers would go on from steps {', '.join(map(str, steps))}: they "
+            f"don't see the same files in '{run_dir / 'checkpoints'}'. Give them all "
+            "one directory."
+        )

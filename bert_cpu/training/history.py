@@ -5,22 +5,29 @@ import pathlib
 
 import tensorflow as tf
 
+from bert_cpu import storage
+
 
 class History:
     """Writes events as they happen, each once.
 
     Args:
         run_dir: of the run.
-        from_step: int. Events after it are dropped first: a run that goes on
-            from a checkpoint does those steps again.
+        from_step, from_epoch: int. Steps after it and epochs after it are dropped
+            first: a run that goes on from a checkpoint does those again.
     """
 
-    def __init__(self, run_dir: pathlib.Path, from_step: int = 0):
-        kept = [event for event in read_history(run_dir) if event["step"] <= from_step]
+    def __init__(self, run_dir: pathlib.Path, from_step: int = 0, from_epoch: int = 0):
+        last = {"step": from_step, "epoch": from_epoch}
+        kept = [
+            json.dumps(event)
+            for event in read_history(run_dir)
+            if event[event["kind"]] <= last[event["kind"]]
+        ]
         path = run_dir / "history.jsonl"
-        self._file = path.open("w", encoding="utf-8", buffering=1)
-        for event in kept:
-            self._write_line(event)
+        with storage.written_aside(path) as aside:
+            aside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8", buffering=1)
         self._summaries = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
 
     def write(self, kind: str, step: int, **values: float) -> None:
@@ -31,7 +38,7 @@ class History:
             step: int. Batches done so far.
             values: numbers by name.
         """
-        self._write_line({"kind": kind, "step": step, **values})
+        self._file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         with self._summaries.as_default():
             for name, value in values.items():
                 if name != "epoch":
@@ -40,9 +47,6 @@ class History:
     def close(self) -> None:
         self._file.close()
         self._summaries.close()
-
-    def _write_line(self, event):
-        self._file.write(json.dumps(event) + "\n")
 
 
 def read_history(run_dir: pathlib.Path) -> list[dict]:

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 import keras
 import tensorflow as tf
 
-from bert_cpu.errors import Interrupted, UserError
+from bert_cpu.errors import FoundByAll, Interrupted
 from bert_cpu.report.spoken import spoken
 from bert_cpu.settings import RunSettings
 from bert_cpu.training.checkpoint import Checkpoints, Progress
+from bert_cpu.training.clock import Clock
+from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.evaluate import average_swapped_in
 from bert_cpu.training.history import History
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.schedule import WarmupLinearDecay
 from bert_cpu.training.screen import Screen
-from bert_cpu.training.stop import StopRequest
-from bert_cpu.training.strategy import Cluster
+from bert_cpu.training.stop import StopNow, StopRequest
 
 # Steps between two lines of the history.
 _LOG_EVERY = 10
@@ -48,6 +49,7 @@ def train(
     history: History | None,
     screen: Screen,
     stop: StopRequest,
+    gather: Callable[[int], list[int]],
 ) -> Progress:
     """Trains until the epochs are done or more of them don't help.
 
@@ -59,30 +61,36 @@ def train(
         checkpoints, history: of the run; None for workers that write nothing.
         screen: shows a bar.
         stop: asks to save and stop.
+        gather: tells what each worker knows, as `make_gather` returns it.
 
     Returns:
         Progress, at the end.
 
     Raises:
         Interrupted: if it was asked to stop; the state is saved.
-        UserError: if the loss is not a number; the last checkpoint is kept.
+        FoundByAll: if the loss is not a number; the last checkpoint is kept.
     """
     last_saved = time.monotonic()
     total = sum(map(trainee.steps_of, range(settings.epochs)))
-    clock = _Clock(settings, trainee.schedule)
+    clock = Clock(settings, trainee.schedule, progress)
+    timer = _Timer()
     with screen.training(progress.step, total) as show:
         while (
             progress.epoch < settings.epochs
-            and not clock.is_up(progress)
+            # An epoch that the clock has ended is measured, if that was not done.
+            and (progress.epoch_step or not clock.is_up(progress))
             and not _is_out_of_patience(progress, settings)
         ):
             num_steps = trainee.steps_of(progress.epoch)
-            batches = trainee.batches(progress.epoch, progress.epoch_step)
-            started = time.perf_counter()
+            batches: Iterable[dict] = ()
+            if not clock.is_up(progress):
+                batches = trainee.batches(progress.epoch, progress.epoch_step)
             for batch in batches:
-                is_last = progress.epoch_step + 1 == num_steps
-                is_update = is_last or not (
-                    (progress.epoch_step + 1) % settings.accumulate
+                number = progress.epoch_step + 1
+                is_update = (
+                    number % settings.accumulate == 0
+                    or number == num_steps
+                    or clock.is_almost_up(progress)
                 )
                 loss, stops = trainee.train_step(
                     batch, is_update, tf.constant(float(stop.is_set))
@@ -93,11 +101,10 @@ def train(
                         "loss", loss, progress.step + 1, progress, settings
                     )
                 # What came between two steps (reading, saving) counts as well.
-                now = time.perf_counter()
+                seconds = timer.lap()
                 tokens = int(tf.reduce_sum(batch["attention_mask"]))
-                speed = tokens * cluster.num_workers / (now - started)
-                _advance(progress, loss, batch, tokens, cluster, now - started)
-                started = now
+                speed = tokens * cluster.num_workers / seconds
+                _advance(progress, loss, batch, tokens, cluster, seconds)
                 expected = clock.expect(progress)
                 show(progress.step, progress.epoch + 1, loss, speed, expected)
                 if history and progress.step % _LOG_EVERY == 0:
@@ -114,19 +121,26 @@ def train(
                 if float(stops):
                     if checkpoints:
                         checkpoints.save(progress)
-                    raise Interrupted(
-                        f"Stopped after step {progress.step}, and saved. Go on with "
-                        f"--name {settings.name} --resume."
-                    )
+                    raise _stopped(progress, settings)
                 minutes = (time.monotonic() - last_saved) / 60
                 if checkpoints and minutes >= settings.checkpoint_minutes:
                     checkpoints.save(progress)
                     last_saved = time.monotonic()
                 if clock.is_up(progress):
                     break
-            started = time.perf_counter()
-            _finish_epoch(trainee, settings, progress, checkpoints, history, screen)
-            progress.other_seconds += time.perf_counter() - started
+            try:
+                measured = _measure(trainee, settings, progress, stop, checkpoints)
+            except StopNow:
+                # It is measured again when the run goes on from its last step.
+                if checkpoints:
+                    checkpoints.save(progress)
+            else:
+                progress.other_seconds += timer.lap()
+                _finish_epoch(trainee, progress, measured, checkpoints, history, screen)
+                progress.other_seconds += timer.lap()
+            # One worker that was asked while it measured can't leave alone.
+            if any(gather(int(stop.is_set))):
+                raise _stopped(progress, settings)
             last_saved = time.monotonic()
     if _is_out_of_patience(progress, settings):
         screen.say(
@@ -136,27 +150,15 @@ def train(
     return progress
 
 
-class _Clock:
-    """Ends a run that may take only so long, with its rate fallen to 0 by then."""
+class _Timer:
+    """Tells the seconds from one look at it to the next."""
 
-    def __init__(self, settings, schedule):
-        self._budget = settings.minutes * 60
-        self._accumulate = settings.accumulate
-        self._schedule = schedule
+    def __init__(self):
+        self._last = time.perf_counter()
 
-    def is_up(self, progress):
-        return 0 < self._budget <= progress.seconds + progress.other_seconds
-
-    def expect(self, progress):
-        """How many steps there will be, at the speed so far; None without a limit."""
-        if not self._budget:
-            return None
-        spent = progress.seconds + progress.other_seconds
-        steps = progress.step * self._budget / max(spent, 1e-9)
-        # The first steps are slow, and a wild guess would make the rate leap.
-        if progress.step >= _LOG_EVERY and progress.step % _LOG_EVERY == 0:
-            self._schedule.expect(steps / self._accumulate)
-        return round(steps)
+    def lap(self) -> float:
+        last, self._last = self._last, time.perf_counter()
+        return self._last - last
 
 
 def _advance(progress, loss, batch, tokens, cluster, seconds):
@@ -173,19 +175,25 @@ def _is_out_of_patience(progress, settings):
     return patience > 0 and progress.epochs_without_better >= patience
 
 
-def _finish_epoch(trainee, settings, progress, checkpoints, history, screen):
-    train_loss = progress.epoch_loss / max(progress.epoch_step, 1)
+def _measure(trainee, settings, progress, stop, checkpoints):
+    """Measures the validation split, and keeps the weights if they are the best."""
     with average_swapped_in(trainee.optimizer, trainee.model):
-        measured = trainee.evaluate()
+        with stop.obeyed_at_once():
+            measured = trainee.evaluate()
         if not math.isfinite(measured["loss"]):
             # The last update ruined the weights: neither kept nor called best.
             raise _not_a_number(
                 "validation loss", measured["loss"], progress.step, progress, settings
             )
-        score = measured[trainee.metrics[0]]
-        is_better = score > progress.best_score
-        if is_better and checkpoints:
-            checkpoints.save_best()
+        if measured[trainee.metrics[0]] > progress.best_score and checkpoints:
+            checkpoints.save_best(progress.step)
+    return measured
+
+
+def _finish_epoch(trainee, progress, measured, checkpoints, history, screen):
+    train_loss = progress.epoch_loss / max(progress.epoch_step, 1)
+    score = measured[trainee.metrics[0]]
+    is_better = score > progress.best_score
     progress.epoch += 1
     progress.epoch_step, progress.epoch_loss = 0, 0.0
     progress.epochs_without_better += 1
@@ -213,8 +221,15 @@ def _finish_epoch(trainee, settings, progress, checkpoints, history, screen):
     )
 
 
+def _stopped(progress, settings):
+    return Interrupted(
+        f"Stopped after step {progress.step}, and saved. Go on with "
+        f"--name {settings.name} --resume."
+    )
+
+
 def _not_a_number(name, loss, step, progress, settings):
-    return UserError(
+    return FoundByAll(
         f"The {name} became {loss} at step {step} (epoch {progress.epoch + 1}). The "
         f"last checkpoint is kept in '{settings.run_dir / 'checkpoints'}'. Go on from "
         "it with --resume and a lower --learning-rate than "

@@ -33,6 +33,7 @@ from bert_cpu.tasks.pretrain import (
     pretraining_metrics,
     pretraining_sums,
 )
+from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
 from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
@@ -40,7 +41,7 @@ from bert_cpu.training.pretrained import save_pretrained
 from bert_cpu.training.pretraining_data import lengths_of, open_pretraining_records
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
-from bert_cpu.training.strategy import Cluster, make_strategy, wait_for_all
+from bert_cpu.training.strategy import make_strategy, wait_for_all
 from bert_cpu.training.work import count_weights, describe_work
 
 _FLOAT32 = 4  # bytes
@@ -79,7 +80,7 @@ def run_pretraining(
     hardware = read_hardware()
     profile = choose_profile(hardware, settings.dtype, settings.threads)
     memory = _estimate_memory(settings, cluster, config, manifest, profile.dtype)
-    check_training_memory(memory, hardware, settings.workers)
+    check_training_memory(memory, hardware, settings.workers or 1)
 
     # The same seed in all workers: they must start from the same weights.
     keras.utils.set_random_seed(settings.seed)

@@ -82,6 +82,18 @@ def start_run(settings: Settings) -> Settings:
     return settings
 
 
+def followed_run(settings: Settings) -> Settings:
+    """The settings of a run that another process, the chief, begins or goes on with.
+
+    Args:
+        settings: as they were given to this process, which writes nothing.
+
+    Raises:
+        UserError: as `start_run`, if it is to go on and can't.
+    """
+    return _resumed(settings) if settings.resume else settings
+
+
 def find_run(runs_dir: str, name: str) -> pathlib.Path:
     """The directory of a run that was started.
 
@@ -128,7 +140,9 @@ def _resumed(settings):
                 f"started with {was} and can only go on with that. Leave it out, or "
                 "start again with --overwrite."
             )
-    return dataclasses.replace(before, **{"overwrite": False, **given})
+    # Which machines work together is no matter of the run's.
+    now = {"overwrite": False, "cluster": None, "index": None}
+    return dataclasses.replace(before, **{**now, **given})
 
 
 def _set_aside(run_dir):

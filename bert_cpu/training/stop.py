@@ -1,4 +1,16 @@
-"""Ctrl-C and SIGTERM, heard but not obeyed at once."""
+"""Ctrl-C and SIGTERM, heard but not obeyed at once.
+
+With SIGTERM a machine that is lent (a spot instance) is taken back after a grace
+period, and Kubernetes or Slurm end a job. TensorFlow has an answer of its own,
+`tf.distribute.experimental.PreemptionCheckpointHandler`. It is not used here: it
+writes TensorFlow's checkpoints, which a run under another strategy, or in one
+process, does not read; it settles on the step to stop after by messages of its own
+between workers, for which training waits one or more further steps; and then it
+leaves the process by itself, with an exit code that depends on the cloud. Here the
+request is one more number in the sum over workers that every step makes anyway. So
+all learn of it in the step in which one of them was asked, stop after the same step,
+and need as long for it as that step and its checkpoint take.
+"""
 
 import contextlib
 import signal
@@ -8,12 +20,38 @@ from collections.abc import Iterator
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class StopNow(BaseException):
+    """Leaves work that is done again when the run goes on.
+
+    Like KeyboardInterrupt it is no Exception: nothing on its way takes it for a
+    mistake.
+    """
+
+
 class StopRequest:
     """Whether somebody asked this process to stop."""
 
     def __init__(self):
         self.is_set = False
         self.number = 0  # The signal that was heard.
+        self._is_obeyed_at_once = False
+
+    def hear(self, number: int) -> None:
+        """Takes note of a signal."""
+        self.is_set, self.number = True, number
+        if self._is_obeyed_at_once:
+            raise StopNow
+
+    @contextlib.contextmanager
+    def obeyed_at_once(self) -> Iterator[None]:
+        """Within it a request raises `StopNow`, also one that came before."""
+        self._is_obeyed_at_once = True
+        try:
+            if self.is_set:
+                raise StopNow
+            yield
+        finally:
+            self._is_obeyed_at_once = False
 
 
 @contextlib.contextmanager
@@ -31,8 +69,8 @@ def listening() -> Iterator[StopRequest]:
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def hear(number, frame):
-        request.is_set, request.number = True, number
         signal.signal(number, before[number])
+        request.hear(number)
 
     for number in _SIGNALS:
         signal.signal(number, hear)

@@ -25,17 +25,19 @@ from bert_cpu.report.write_report import write_report
 from bert_cpu.settings import TrainSettings
 from bert_cpu.tasks.catalog import make_task
 from bert_cpu.training.class_weights import class_weights
+from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.evaluate import Evaluation
 from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
 from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
+from bert_cpu.training.map_vectors import write_map
 from bert_cpu.training.marked import write_marked
 from bert_cpu.training.mistakes import write_mistakes
 from bert_cpu.training.rates import freeze
 from bert_cpu.training.records import open_records
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
-from bert_cpu.training.strategy import Cluster, make_strategy, wait_for_all
+from bert_cpu.training.strategy import make_strategy, wait_for_all
 from bert_cpu.training.work import count_weights, describe_work
 
 
@@ -68,7 +70,7 @@ def run_training(
     profile = choose_profile(hardware, settings.dtype, settings.threads)
     memory = _estimate_memory(settings, cluster, checkpoint, manifest, profile)
     # Workers that one command started share this machine; others have their own.
-    check_training_memory(memory, hardware, settings.workers)
+    check_training_memory(memory, hardware, settings.workers or 1)
 
     # The same seed in all workers: they must start from the same head.
     keras.utils.set_random_seed(settings.seed)
@@ -140,6 +142,7 @@ def run_training(
     )
     write_mistakes(run_dir, task, answers)
     write_marked(run_dir, task, answers)
+    write_map(run_dir, task, answers)
     storage.write_json(run_dir / "metrics.json", metrics)
     write_report(run_dir)
     wait_for_all(strategy, cluster)

@@ -1,0 +1,1 @@
+"""Which processes train together, whether all are there, and when one is lost."""
