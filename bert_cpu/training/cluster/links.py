@@ -1,6 +1,7 @@
 """Connections between workers: listening at one's address, calling another's."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Awaitable, Callable
@@ -30,7 +31,9 @@ async def listen(cluster: Cluster, answer: Answer) -> asyncio.Server:
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         endpoint.bind(("0.0.0.0", port))
-        return await asyncio.start_server(answer, sock=endpoint, limit=LONGEST)
+        return await asyncio.start_server(
+            _quietly(answer), sock=endpoint, limit=LONGEST
+        )
     except OSError as error:
         endpoint.close()
         reason = (
@@ -74,3 +77,13 @@ async def call(
         raise OSError(error.errno, "nothing listens there") from error
     except OSError as error:
         raise OSError(error.errno, (error.strerror or str(error)).lower()) from error
+
+
+def _quietly(answer):
+    async def answer_until_cancelled(reader, writer):
+        # Python 3.11 shows a traceback for a connection that is cancelled, as those
+        # are that are still open when the loop ends.
+        with contextlib.suppress(asyncio.CancelledError):
+            await answer(reader, writer)
+
+    return answer_until_cancelled
