@@ -37,6 +37,7 @@ def cases(material: Material, is_quick: bool) -> list[Case]:
             },
             goal=2.5,
             work=(_work(material.encoder(), splits), 0.0),
+            accuracy_margin=0.0,
             deadline_seconds=7200.0,
             patience=4.0,
         )

@@ -1,38 +1,15 @@
 """A training step of MiniLM-L6, in whatever precision is fastest for each."""
 
 from bench.case import Case
-from bench.count_flops import count_flops
 from bench.material import Material
+from bench.step_case import ALL_PEERS, step_case
 from bench.write_checkpoint import MINILM_SHAPE
 
 JOB = "training step"
 
 
 def cases(material: Material, is_quick: bool) -> list[Case]:
-    length = 128
+    minilm = material.checkpoint("minilm")
     return [
-        Case(
-            job=JOB,
-            name="MiniLM-L6, batch 32, length 128, dropout 0.1, AdamW",
-            unit="tokens/s",
-            ours="ours",
-            peers=(
-                "torch",
-                "torch bf16",
-                "torch.compile",
-                "torch.compile bf16",
-                "KerasHub",
-                "KerasHub bf16",
-            ),
-            given={
-                "checkpoint": material.checkpoint("minilm"),
-                "batch": 32,
-                "length": length,
-                "dropout": 0.1,
-            },
-            goal=2.0,
-            work=(3 * count_flops(MINILM_SHAPE, length) / length, 0.0),
-            turn_seconds=10.0,
-            deadline_seconds=300.0,
-        )
+        step_case(JOB, "MiniLM-L6", minilm, MINILM_SHAPE, 32, ALL_PEERS, 2.0, 300.0)
     ]
