@@ -2,12 +2,12 @@
 
 With SIGTERM a machine that is lent (a spot instance) is taken back after a grace
 period, and Kubernetes or Slurm end a job. TensorFlow has an answer of its own,
-`tf.distribute.experimental.PreemptionCheckpointHandler`. It is not used here: it
-writes TensorFlow's checkpoints, which a run under another strategy, or in one
-process, does not read; it settles on the step to stop after by messages of its own
-between workers, for which training waits one or more further steps; and then it
-leaves the process by itself, with an exit code that depends on the cloud. Here the
-request is one more number in the sum over workers that every step makes anyway. So
+`tf.distribute.experimental.PreemptionCheckpointHandler`. It is not used here: its
+checkpoints are TensorFlow's, which would stand beside this package's own and be
+found by nobody who goes on from those; workers settle on the step to stop after by
+messages of their own; and it ends the process itself, with a code that depends on
+the cloud unless one is given. Here the request is one more number in the sum over
+workers that every step makes anyway. So
 all learn of it in the step in which one of them was asked, stop after the same step,
 and need as long for it as that step and its checkpoint take.
 """
