@@ -7,9 +7,9 @@ checkpoints are TensorFlow's, which would stand beside this package's own and be
 found by nobody who goes on from those; workers settle on the step to stop after by
 messages of their own; and it ends the process itself, with a code that depends on
 the cloud unless one is given. Here the request is one more number in the sum over
-workers that every step makes anyway. So
-all learn of it in the step in which one of them was asked, stop after the same step,
-and need as long for it as that step and its checkpoint take.
+workers that every step makes anyway. So all learn of it in the step in which one of
+them was asked, stop after the same step, and need as long for it as that step and its
+checkpoint take.
 """
 
 import contextlib
