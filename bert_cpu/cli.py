@@ -4,183 +4,17 @@ Nothing heavy is imported here or for `--help`, `predict`, `search` and `hardwar
 """
 
 import contextlib
-import dataclasses
 import io
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from collections.abc import Sequence
 
 import tyro
 
 import bert_cpu
 from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
-from bert_cpu.commands.trains_alone import trains_alone
 from bert_cpu.errors import UserError
-from bert_cpu.pretrain_settings import PretrainSettings
-from bert_cpu.settings import PrepareSettings, TrainSettings
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepare(PrepareSettings):
-    """Turn raw text into records that `train --data` reads."""
-
-    # The directory to write.
-    output: str = "records"
-    # Replace records that are there.
-    overwrite: bool = False
-    # i/N, from 0/N to N-1/N: write this part, for `bert-cpu merge` to join.
-    part: str | None = None
-    # Who does the work: processes of this machine, or a Ray cluster.
-    engine: Literal["processes", "ray"] = "processes"
-
-
-@dataclasses.dataclass(frozen=True)
-class Merge:
-    """Join the parts that `prepare --part` wrote to one set of records."""
-
-    # The directory to write.
-    output: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
-    # The directories of all parts.
-    parts: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PART ...")
-    ]
-    # Replace records that are there.
-    overwrite: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Train(TrainSettings):
-    """Fine-tune BERT on raw text, test it, and save it as runs/NAME."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Pretrain(PretrainSettings):
-    """Pre-train BERT on plain text, from random weights or from an encoder."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluate:
-    """Measure a trained model again on the data it was trained with."""
-
-    # The run.
-    name: str = "movie_reviews"
-    # The directory that holds all runs.
-    runs_dir: str = "runs"
-    # The split to measure on.
-    split: Literal["test", "validation", "train"] = "test"
-    # Print JSON.
-    json: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
-    """Convert a trained model to TensorFlow Lite, compare, and keep the better."""
-
-    # The run.
-    name: str = "movie_reviews"
-    # The directory that holds all runs.
-    runs_dir: str = "runs"
-    # Threads of one answer. 0: the cores that this process may use.
-    threads: int = 0
-
-    def __post_init__(self):
-        _expect_at_least(0, threads=self.threads)
-
-
-@dataclasses.dataclass(frozen=True)
-class Predict:
-    """Answer texts with a converted model. Without texts, reads standard input."""
-
-    # A run's directory, or one that holds a model.json.
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    # The texts.
-    texts: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT ...]")
-    ] = ()
-    # The second text, for a model that reads pairs.
-    pair: str | None = None
-    # A csv, tsv, jsonl or txt file with texts.
-    file: str | None = None
-    # The column of the file that holds the text.
-    text: str = "text"
-    # The column that holds the second text. From standard input: behind a tab.
-    text_pair: str | None = None
-    # Default: the one that was chosen when converting.
-    variant: Literal["float32", "int8"] | None = None
-    # Threads of one answer. 0: the cores that this process may use.
-    threads: int = 0
-    # Print a JSON object a line: text, label, probabilities.
-    json: bool = False
-
-    def __post_init__(self):
-        _expect_at_least(0, threads=self.threads)
-
-
-@dataclasses.dataclass(frozen=True)
-class Search:
-    """Find the texts of a file that mean most nearly the same as a query."""
-
-    # A run's directory, of a model of the task embed.
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    # A csv, tsv, jsonl or txt file with the texts to look through.
-    file: str
-    # What to look for.
-    queries: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[QUERY ...]")
-    ] = ()
-    # The column of the file that holds the text.
-    text: str = "text"
-    # The directory of their vectors, made on first use. Default: FILE.index.
-    index: str | None = None
-    # Texts to find for each query.
-    top: int = 5
-    # Default: the one that was chosen when converting.
-    variant: Literal["float32", "int8"] | None = None
-    # Threads of one text. 0: the cores that this process may use.
-    threads: int = 0
-    # Print a JSON object a line.
-    json: bool = False
-
-    def __post_init__(self):
-        _expect_at_least(0, threads=self.threads)
-        _expect_at_least(1, top=self.top)
-
-
-@dataclasses.dataclass(frozen=True)
-class Hardware:
-    """Show what this processor has, what will be used, and whether a model fits."""
-
-    # A BERT checkpoint: minilm, or a directory in Hugging Face layout.
-    encoder: str | None = None
-    # Examples in one batch of training.
-    batch_size: int = 32
-    # Tokens in the longest sequence.
-    max_length: int = 128
-    # Of matrix products.
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    # Threads of one process. 0: the cores that this process may use.
-    threads: int = 0
-    # Processes that train together.
-    workers: int = 1
-    # Print JSON.
-    json: bool = False
-
-    def __post_init__(self):
-        _expect_at_least(1, batch_size=self.batch_size, max_length=self.max_length)
-
-
-_COMMANDS: dict[str, Callable] = {
-    "train": Train,
-    "pretrain": Pretrain,
-    "export": Export,
-    "predict": Predict,
-    "search": Search,
-    "evaluate": Evaluate,
-    "prepare": Prepare,
-    "merge": Merge,
-    "hardware": Hardware,
-}
+from bert_cpu.subcommands import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -196,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"bert-cpu {bert_cpu.__version__}")
         return 0
-    return report_errors(lambda: _run(_parse(arguments)))
+    return report_errors(lambda: _parse(arguments).run())
 
 
 def _parse(arguments):
@@ -212,7 +46,7 @@ def _parse(arguments):
 
 def _settings_of(arguments):
     return tyro.extras.subcommand_cli_from_dict(
-        _COMMANDS,
+        COMMANDS,
         prog="bert-cpu",
         description=bert_cpu.__doc__,
         args=arguments,
@@ -221,10 +55,10 @@ def _settings_of(arguments):
 
 
 def _say_mistake(arguments):
-    if arguments and arguments[0] not in _COMMANDS and arguments[0][:1] != "-":
+    if arguments and arguments[0] not in COMMANDS and arguments[0][:1] != "-":
         return (
             f"There is no command '{arguments[0]}'. Choose one of "
-            f"{', '.join(_COMMANDS)}; see bert-cpu --help."
+            f"{', '.join(COMMANDS)}; see bert-cpu --help."
         )
     # The parser draws by what standard output is: colors on a terminal, other
     # frames where it is not UTF-8. Here it is a UTF-8 file, for `plain_mistake`.
@@ -236,64 +70,9 @@ def _say_mistake(arguments):
         contextlib.suppress(SystemExit),
     ):
         _settings_of(arguments)
-    command = [word for word in arguments[:1] if word in _COMMANDS]
+    command = [word for word in arguments[:1] if word in COMMANDS]
     see = " ".join(["bert-cpu", *command, "--help"])
     return f"{plain_mistake(said.getvalue())} See {see}."
-
-
-def _expect_at_least(least, **numbers):
-    for field, number in numbers.items():
-        if number < least:
-            flag = "--" + field.replace("_", "-")
-            raise UserError(f"{flag} is {number}, but must be {least} or more.")
-
-
-def _run(command):
-    given = {f.name: getattr(command, f.name) for f in dataclasses.fields(command)}
-    if "json" in given:
-        given["as_json"] = given.pop("json")
-    if isinstance(command, Predict):
-        from bert_cpu.commands import predict
-
-        return predict.run(**given)
-    if isinstance(command, Search):
-        from bert_cpu.commands import search
-
-        return search.run(**given)
-    if isinstance(command, Hardware):
-        from bert_cpu.commands import hardware
-
-        return hardware.run(**given)
-    from bert_cpu.commands.start_tensorflow import start_tensorflow
-
-    start_tensorflow(
-        given.get("dtype", "auto"), given.get("threads", 0), trains_alone(command)
-    )
-    if isinstance(command, TrainSettings):
-        from bert_cpu.commands import train
-
-        return train.run(TrainSettings(**given))
-    if isinstance(command, PretrainSettings):
-        from bert_cpu.commands import pretrain
-
-        return pretrain.run(PretrainSettings(**given))
-    if isinstance(command, Prepare):
-        from bert_cpu.commands import prepare
-
-        own = ("output", "overwrite", "part", "engine")
-        work = {name: given.pop(name) for name in own}
-        return prepare.run(PrepareSettings(**given), **work)
-    if isinstance(command, Merge):
-        from bert_cpu.commands import merge
-
-        return merge.run(**given)
-    if isinstance(command, Evaluate):
-        from bert_cpu.commands import evaluate
-
-        return evaluate.run(**given)
-    from bert_cpu.commands import export
-
-    return export.run(**given)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_help_lists_every_command(capsys):
 def test_the_help_of_a_command_explains_every_option(capsys, command):
     said = help_of(capsys, command)
     said = re.sub(r"[│╭╮╰╯─\s]+", " ", said)
-    for field in dataclasses.fields(cli._COMMANDS[command]):
+    for field in dataclasses.fields(cli.COMMANDS[command]):
         if field.name not in ("model", "texts", "queries"):
             # What is so by default can only be turned off.
             no = "no-" if field.default is True else ""
