@@ -73,8 +73,8 @@ class Task:
     # That class, and what it calls the problem, for the bundle's `config.json`.
     architecture: ClassVar[str]
     problem_type: ClassVar[str | None] = None
-    # Whether the head reads the first token only, so that conversion leaves out the
-    # others where it can; else all of the sequence.
+    # Whether the head reads the first token only, so that the last block works for
+    # no other; else all of the sequence.
     reads_first_token: ClassVar[bool] = True
     # Outputs with a row a token, which padding is cut off from.
     per_token: ClassVar[frozenset[str]] = frozenset()

@@ -380,6 +380,23 @@ def test_a_block_adds_and_norms_after_each_half(epsilon):
     np.testing.assert_allclose(layer(x, mask), expected, rtol=0, atol=2e-5)
 
 
+def test_a_block_for_the_first_token_gives_what_the_whole_one_gives_it():
+    block = randomized(
+        EncoderBlock(HEADS, 2 * HIDDEN), (None, LENGTH, HIDDEN), (None, LENGTH)
+    )
+    x, mask = tf.Variable(normal(BATCH, LENGTH, HIDDEN)), mask_of(LENGTH, 4, 1)
+    watched = [x, *(weight.value for weight in block.trainable_variables)]
+    results = []
+    for first_only in (False, True):
+        with tf.GradientTape() as tape:
+            output = block(x, mask, first_only=first_only)
+            loss = tf.reduce_sum(tf.square(output[:, 0]))
+        results.append([output[:, 0], *tape.gradient(loss, watched)])
+    assert output.shape == (BATCH, 1, HIDDEN)
+    for whole, first in zip(*results, strict=True):
+        np.testing.assert_allclose(first, whole, rtol=1e-5, atol=1e-5)
+
+
 def test_a_block_in_bfloat16_stays_near_float32_and_keeps_its_weights_whole():
     x, mask = normal(BATCH, LENGTH, HIDDEN), mask_of(7, 4, 2)
     whole, half = block(), block("mixed_bfloat16")

@@ -72,7 +72,7 @@ class Training:
         else:
             checkpoint, config = _open_weights(self._given["checkpoint"])
         task = Classify()
-        encoder = build_encoder(config, dropout, self._dtype)
+        encoder = build_encoder(config, dropout, self._dtype, task.reads_first_token)
         model = task.build(encoder, ["0", "1"], dropout)
         if checkpoint is not None:
             checkpoint.assign_to(model, task.head_names)

@@ -14,11 +14,11 @@ _MASKED = -1e9
 class SelfAttention(keras.layers.MultiHeadAttention):
     """Lets each token gather from all tokens of its sequence.
 
-    It is Keras's layer, with Keras's arguments and weights. Where query, key
-    and value are one tensor, it computes the three projections as one matrix
-    product and keeps all products two-dimensional, which is what a CPU's matrix
-    kernels are made for. Any other call (cross attention, a causal mask, Keras's
-    own masks, the scores) is the parent's.
+    It is Keras's layer, with Keras's arguments and weights. It computes the
+    projections of one tensor as one matrix product and keeps all products
+    two-dimensional, which is what a CPU's matrix kernels are made for. Any other
+    call (a key of its own, a causal mask, Keras's own masks, the scores) is the
+    parent's.
 
     Args:
         num_heads: int.
@@ -26,13 +26,15 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         dropout: float in `[0, 1)`. Share of attention probabilities zeroed.
 
     Call arguments:
-        query, value: float `(batch, length, hidden_size)`.
-        attention_mask: bool `(batch, 1, length)` or `(batch, length, length)`,
+        query: float `(batch, queries, hidden_size)`; `value` itself, or some of its
+            tokens.
+        value: float `(batch, length, hidden_size)`.
+        attention_mask: bool `(batch, 1, length)` or `(batch, queries, length)`,
             true where a key may be attended to.
         training: bool. With it, dropout is on.
 
     Output shape:
-        float `(batch, length, hidden_size)`.
+        float `(batch, queries, hidden_size)`.
 
     Reference: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2.
     """
@@ -50,12 +52,12 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         training=False,
         use_causal_mask=False,
     ):
-        is_self_attention = value is query and (key is None or key is query)
         other_masks = (query_mask, value_mask, key_mask)
         if (
-            not is_self_attention
+            not (key is None or key is value)
             or not self._is_plain
             or len(query.shape) != 3
+            or len(value.shape) != 3
             or any(mask is not None for mask in other_masks)
             or (attention_mask is not None and len(attention_mask.shape) != 3)
             or return_attention_scores
@@ -73,7 +75,11 @@ class SelfAttention(keras.layers.MultiHeadAttention):
                 training=training,
                 use_causal_mask=use_causal_mask,
             )
-        query, key, value = self._project(query)  # (batch, heads, length, key_dim)
+        if query is value:
+            query, key, value = self._project(value, *self._input_denses)
+        else:
+            (query,) = self._project(query, self._query_dense)
+            key, value = self._project(value, self._key_dense, self._value_dense)
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
         # Sums over many keys lose too much in bfloat16, so softmax is float32.
         scores = ops.cast(scores, "float32") * self._inverse_sqrt_key_dim
@@ -95,24 +101,28 @@ class SelfAttention(keras.layers.MultiHeadAttention):
             and not self._use_gate
         )
 
-    def _project(self, hidden_states):
-        """`(batch, length, hidden)` -> three of `(batch, heads, length, key_dim)`."""
+    @property
+    def _input_denses(self):
+        return self._query_dense, self._key_dense, self._value_dense
+
+    def _project(self, hidden_states, *denses):
+        """`(batch, length, hidden)` -> a `(batch, heads, length, key_dim)` each."""
         hidden_size = hidden_states.shape[-1]
-        layers = (self._query_dense, self._key_dense, self._value_dense)
-        kernels = [ops.reshape(layer.kernel, (hidden_size, -1)) for layer in layers]
-        biases = [ops.reshape(layer.bias, (-1,)) for layer in layers]
+        kernels = [ops.reshape(dense.kernel, (hidden_size, -1)) for dense in denses]
+        biases = [ops.reshape(dense.bias, (-1,)) for dense in denses]
         kernel = ops.cast(ops.concatenate(kernels, axis=1), self.compute_dtype)
         bias = ops.cast(ops.concatenate(biases), self.compute_dtype)
         flat = ops.reshape(hidden_states, (-1, hidden_size))
-        projected = ops.matmul(flat, kernel) + bias  # (batch * length, 3 * heads * dim)
+        projected = ops.matmul(flat, kernel) + bias  # (batch * length, n * heads * dim)
         batch, length = ops.shape(hidden_states)[:2]
-        shape = (batch, length, 3, self.num_heads, self.key_dim)
+        shape = (batch, length, len(denses), self.num_heads, self.key_dim)
         return ops.unstack(
-            ops.transpose(ops.reshape(projected, shape), (2, 0, 3, 1, 4)), num=3
+            ops.transpose(ops.reshape(projected, shape), (2, 0, 3, 1, 4)),
+            num=len(denses),
         )
 
     def _merge(self, context):
-        """`(batch, heads, length, key_dim)` -> `(batch, length, hidden)`."""
+        """`(batch, heads, queries, key_dim)` -> `(batch, queries, hidden)`."""
         batch, _, length, _ = ops.shape(context)
         merged_size = self.num_heads * self.key_dim
         flat = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, merged_size))

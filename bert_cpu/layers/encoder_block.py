@@ -27,10 +27,12 @@ class EncoderBlock(keras.layers.Layer):
     Call arguments:
         hidden_states: float `(batch, length, hidden_size)`.
         attention_mask: int or bool `(batch, length)`, nonzero at real tokens.
+        first_only: bool. Work for the first token alone, which still attends to
+            all: what a head that reads no other token needs of the last block.
         training: bool. With it, dropout is on.
 
     Output shape:
-        float `(batch, length, hidden_size)`.
+        float `(batch, length, hidden_size)`; of `first_only`, the length is 1.
 
     Raises:
         ValueError: if `num_heads` does not divide the hidden size.
@@ -89,17 +91,25 @@ class EncoderBlock(keras.layers.Layer):
         self.output_norm.build(hidden_states_shape)
         self.built = True
 
-    def call(self, hidden_states, attention_mask=None, training=False):
+    def call(
+        self, hidden_states, attention_mask=None, first_only=False, training=False
+    ):
         mask = None if attention_mask is None else attention_mask[:, None, :]
-        x = hidden_states
-        attended = self.attention(x, x, attention_mask=mask, training=training)
+        x = hidden_states[:, :1] if first_only else hidden_states
+        attended = self.attention(
+            x, hidden_states, attention_mask=mask, training=training
+        )
         attended = self._attention_dropout(attended, training=training)
         x = ops.cast(self.attention_norm(x + attended), self.compute_dtype)
         thought = self._output_dropout(self.feed_forward(x), training=training)
         return ops.cast(self.output_norm(x + thought), self.compute_dtype)
 
-    def compute_output_shape(self, hidden_states_shape, attention_mask_shape=None):
-        return hidden_states_shape
+    def compute_output_spec(
+        self, hidden_states, attention_mask=None, first_only=False, training=False
+    ):
+        batch, length, hidden_size = hidden_states.shape
+        shape = (batch, 1 if first_only else length, hidden_size)
+        return keras.KerasTensor(shape, self.compute_dtype)
 
     def get_config(self):
         return super().get_config() | {

@@ -19,7 +19,9 @@ _ACTIVATIONS = {
 }
 
 
-def build_encoder(config: BertConfig, dropout=None, dtype="float32") -> keras.Model:
+def build_encoder(
+    config: BertConfig, dropout=None, dtype="float32", reads_first_token=False
+) -> keras.Model:
     """Turns a BERT config into an encoder with random weights.
 
     Args:
@@ -27,6 +29,9 @@ def build_encoder(config: BertConfig, dropout=None, dtype="float32") -> keras.Mo
         dropout: float in `[0, 1)`, in place of both of the config's; or None.
         dtype: "float32", or "bfloat16" for matrix products in bfloat16 with
             float32 weights, norms and softmax.
+        reads_first_token: bool. The head reads the first token only: the last
+            block works for it alone, and the last hidden states are its own,
+            `(batch, 1, hidden_size)`. `pooled` is the same.
 
     Returns:
         keras.Model. Inputs: a dict of int32 `(batch, length)` tensors
@@ -60,6 +65,7 @@ def build_encoder(config: BertConfig, dropout=None, dtype="float32") -> keras.Mo
     )(inputs["input_ids"], inputs["token_type_ids"])
     hidden_states = [x]
     for index in range(config.num_hidden_layers):
+        is_last = index == config.num_hidden_layers - 1
         x = EncoderBlock(
             config.num_attention_heads,
             config.intermediate_size,
@@ -69,7 +75,7 @@ def build_encoder(config: BertConfig, dropout=None, dtype="float32") -> keras.Mo
             config.layer_norm_eps,
             dtype=policy,
             name=f"block_{index}",
-        )(x, inputs["attention_mask"])
+        )(x, inputs["attention_mask"], first_only=reads_first_token and is_last)
         hidden_states.append(x)
     pooled = keras.layers.Dense(
         config.hidden_size,

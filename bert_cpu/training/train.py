@@ -156,7 +156,9 @@ def num_batches(manifest: Manifest, settings: TrainSettings) -> int:
 
 def _build(settings, task, checkpoint, manifest, dtype):
     dropout = settings.dropout
-    encoder = build_encoder(checkpoint.config, dropout, dtype)
+    encoder = build_encoder(
+        checkpoint.config, dropout, dtype, task.reads_first_token
+    )
     if dropout is None:
         dropout = checkpoint.config.classifier_dropout
     if dropout is None:
