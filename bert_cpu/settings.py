@@ -121,6 +121,9 @@ class RunSettings:
     seed: int = 0
     # Of matrix products. auto: bfloat16 where the processor multiplies it.
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    # Compile what is not a matrix product, once for each length of batch. auto: where
+    # the run is long enough.
+    compile: Literal["auto", "on", "off"] = "auto"
     # Threads of one process. 0: the cores that this process may use.
     threads: int = 0
     # Processes that train together on this machine. 0: one, and on a machine whose
@@ -198,7 +201,7 @@ class RunSettings:
     @classmethod
     def fixed_fields(cls) -> tuple[str, ...]:
         """What saved state depends on, so that `resume` can't change it."""
-        return ("batch_size", "accumulate", "ema", "seed")
+        return ("batch_size", "accumulate", "ema", "seed", "compile")
 
 
 @dataclasses.dataclass(frozen=True)

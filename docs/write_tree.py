@@ -16,6 +16,7 @@ _FOLDERS = {
     "hardware": "floor 1",
     "report": "floor 1",
     "layers": "floor 1",
+    "layers/compiled": "",
     "data": "floor 1",
     "data/sources": "",
     "data/builders": "",

@@ -12,6 +12,10 @@ from bert_cpu.models.encoder import build_encoder
 
 # What float32 rounds, next to float64.
 TOLERANCE = {"rtol": 0, "atol": 2e-5}
+# MiniLM has a feature that cancels large sums at padding, where nobody reads it:
+# transformers' own float32 is up to 4.3e-5 from its float64 there, and ours up to
+# 6.3e-5, by the processor's kernels.
+AT_PADDING = {"rtol": 0, "atol": 1e-4}
 
 
 def answers(directory, inputs):
@@ -54,11 +58,13 @@ def test_minilm_agrees_with_transformers():
     reference = stored.read("minilm")
     actual = answers("minilm", reference.inputs)
     positions = reference.outputs["positions"]
-    np.testing.assert_allclose(
-        actual["hidden_states"][:, :, positions],
-        reference.outputs["hidden_states"],
-        **TOLERANCE,
-    )
+    hidden_states = actual["hidden_states"][:, :, positions]
+    expected = reference.outputs["hidden_states"]
+    real = reference.inputs["attention_mask"][:, positions] == 1
+    for where, tolerance in ((real, TOLERANCE), (~real, AT_PADDING)):
+        np.testing.assert_allclose(
+            hidden_states[:, where], expected[:, where], **tolerance
+        )
     np.testing.assert_allclose(
         actual["pooled"], reference.outputs["pooled"], **TOLERANCE
     )
@@ -88,15 +94,13 @@ def test_minilm_agrees_with_the_transformers_installed_here():
     inputs = torch_bert.minilm_inputs(directory)
     model = torch_bert.BertModel.from_pretrained(directory)
     actual = answers(directory, inputs)
-    expected = torch_bert.encoder_outputs(model, inputs)
-    for key in ("hidden_states", "pooled"):
-        np.testing.assert_allclose(actual[key], expected[key], **TOLERANCE)
-    # In float32, its values at padding are up to 4e-5 from those in float64.
-    expected = torch_bert.encoder_outputs(model, inputs, torch.float32)
     real = inputs["attention_mask"] == 1
-    np.testing.assert_allclose(
-        actual["hidden_states"][:, real],
-        expected["hidden_states"][:, real],
-        **TOLERANCE,
-    )
-    np.testing.assert_allclose(actual["pooled"], expected["pooled"], **TOLERANCE)
+    for dtype in (torch.float64, torch.float32):
+        expected = torch_bert.encoder_outputs(model, inputs, dtype)
+        for where, tolerance in ((real, TOLERANCE), (~real, AT_PADDING)):
+            np.testing.assert_allclose(
+                actual["hidden_states"][:, where],
+                expected["hidden_states"][:, where],
+                **tolerance,
+            )
+        np.testing.assert_allclose(actual["pooled"], expected["pooled"], **TOLERANCE)

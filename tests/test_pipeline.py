@@ -107,6 +107,18 @@ def test_all_batches_but_one_are_full(manifest, batch_size):
     assert sizes == ({rest: 1} if rest else {})
 
 
+def test_a_length_step_pads_more_and_changes_nothing_else(manifest, batches):
+    stepped = batches_of(manifest, length_step=8)
+    for batch, plain in zip(stepped, batches, strict=True):
+        longest = plain["input_ids"].shape[1]
+        assert batch["input_ids"].shape[1] == min(-(-longest // 8) * 8, 32)
+        for name, values in plain.items():
+            whole = batch[name] if values.ndim == 1 else batch[name][:, :longest]
+            np.testing.assert_array_equal(whole, values)
+        assert not batch["attention_mask"][:, longest:].any()
+    assert {batch["input_ids"].shape[1] for batch in stepped} <= {8, 16, 24, 32}
+
+
 def test_batches_have_the_promised_types(batches):
     for batch in batches:
         count, length = batch["input_ids"].shape

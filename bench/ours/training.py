@@ -94,6 +94,7 @@ class Training:
                 name: tf.TensorSpec([None] * value.ndim, value.dtype)
                 for name, value in self._batch.items()
             },
+            is_compiled=True,
         )
         is_going_on = tf.constant(0.0)
         return lambda: float(train_step(self._batch, True, is_going_on)[0])

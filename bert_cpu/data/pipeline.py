@@ -51,6 +51,7 @@ def training_batches(
     worker: int = 0,
     num_workers: int = 1,
     draw: Draw | None = None,
+    length_step: int = 1,
 ) -> tf.data.Dataset:
     """One epoch of the training split, in an order that `seed` and `epoch` fix.
 
@@ -66,6 +67,8 @@ def training_batches(
             in the loss, by its label.
         worker, num_workers: int. Which rows to take.
         draw: changes each batch by chance, in an epoch as in no other.
+        length_step: int. Pads to a multiple of it (`max_length` at most), so that
+            batches have fewer lengths.
 
     Returns:
         tf.data.Dataset of dicts: `input_ids`, `token_type_ids` and
@@ -86,6 +89,9 @@ def training_batches(
             manifest.targets,
             batch_size,
             tf.stack([tf.cast(window_seed, tf.int64), number]),
+            lambda longest: tf.minimum(
+                -(-longest // length_step) * length_step, manifest.max_length
+            ),
         )
     )
 
@@ -196,8 +202,8 @@ def _flatten(columns, kinds):
     ]
 
 
-def _cut(window, targets, batch_size, seed):
-    """One window of records -> dataset of its padded batches."""
+def _cut(window, targets, batch_size, seed, padded_length=tf.identity):
+    """One window of records -> dataset of its batches, padded to `padded_length`."""
     lengths = window["input_ids"].row_lengths()
     rows = tf.argsort(lengths, stable=True)
     num_rows = tf.size(rows, out_type=tf.int64)
@@ -207,22 +213,29 @@ def _cut(window, targets, batch_size, seed):
 
     def batch_at(start):
         picked = rows[start : start + batch_size]
-        ids = tf.gather(window["input_ids"], picked)
-        mask = tf.sequence_mask(ids.row_lengths(), dtype=tf.int32)
+        lengths = tf.gather(window["input_ids"].row_lengths(), picked)
+        length = padded_length(tf.reduce_max(lengths))
         batch = {
-            "input_ids": ids.to_tensor(),
-            "token_type_ids": tf.gather(window["token_type_ids"], picked).to_tensor(),
-            "attention_mask": mask,
-            "index": tf.gather(window["index"], picked),
+            name: _padded(tf.gather(window[name], picked), length) for name in _TOKENS
         }
+        batch["attention_mask"] = tf.sequence_mask(lengths, length, dtype=tf.int32)
+        batch["index"] = tf.gather(window["index"], picked)
         for name, target in targets.items():
             values = tf.gather(window[name], picked)
             if target.is_list:
-                values = values.to_tensor(tf.cast(target.padding, target.dtype))
+                longest = padded_length(tf.reduce_max(values.row_lengths()))
+                values = _padded(values, longest, target.padding)
             batch[name] = values
         return batch
 
     return tf.data.Dataset.from_tensor_slices(starts).map(batch_at)
+
+
+def _padded(rows, length, padding=0):
+    """A ragged tensor -> `(rows, length)`."""
+    dense = rows.to_tensor(tf.cast(padding, rows.dtype))
+    missing = tf.cast(length, tf.int32) - tf.shape(dense)[1]
+    return tf.pad(dense, [[0, 0], [0, missing]], constant_values=padding)
 
 
 def _with_weights(batch):

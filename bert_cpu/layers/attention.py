@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from bert_cpu.layers.compiled.attention_weights import attention_weights
+from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
 
 # What a masked score becomes. Large enough to leave nothing after softmax, and
@@ -82,12 +84,24 @@ class SelfAttention(keras.layers.MultiHeadAttention):
             key, value = self._project(value, self._key_dense, self._value_dense)
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
         # Sums over many keys lose too much in bfloat16, so softmax is float32.
-        scores = ops.cast(scores, "float32") * self._inverse_sqrt_key_dim
-        if attention_mask is not None:
+        if attention_mask is None:
+            added = ops.zeros((1, 1, 1))
+        else:
             blocked = ops.logical_not(ops.cast(attention_mask, "bool"))
-            scores += ops.cast(blocked[:, None], "float32") * _MASKED
-        probabilities = ops.cast(ops.softmax(scores), self.compute_dtype)
-        probabilities = self._dropout_layer(probabilities, training=training)
+            added = ops.cast(blocked, "float32") * _MASKED
+        if training and is_compiling():
+            probabilities = attention_weights(
+                scores,
+                added,
+                self._inverse_sqrt_key_dim,
+                self.dropout,
+                self._dropout_layer.draw_seed(),
+            )
+        else:
+            scores = ops.cast(scores, "float32") * self._inverse_sqrt_key_dim
+            probabilities = ops.softmax(scores + added[:, None])
+            probabilities = ops.cast(probabilities, self.compute_dtype)
+            probabilities = self._dropout_layer(probabilities, training=training)
         return self._merge(ops.matmul(probabilities, value))
 
     @property
@@ -127,8 +141,9 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         merged_size = self.num_heads * self.key_dim
         flat = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, merged_size))
         kernel = ops.reshape(self._output_dense.kernel, (merged_size, -1))
-        output = ops.matmul(flat, ops.cast(kernel, self.compute_dtype))
-        output += ops.cast(self._output_dense.bias, self.compute_dtype)
+        kernel = ops.cast(kernel, self.compute_dtype)
+        bias = ops.cast(self._output_dense.bias, self.compute_dtype)
+        output = ops.matmul(flat, kernel) + bias
         return ops.reshape(output, (batch, length, output.shape[-1]))
 
     def _build_attention(self, rank):

@@ -50,10 +50,15 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training or not self._num_zeroed:
             return inputs
-        seed = tf.cast(self._seeds.next(), tf.int32)  # (2,)
-        kept = random_bytes(tf.shape(inputs), seed) >= self._num_zeroed
+        kept = random_bytes(tf.shape(inputs), self.draw_seed()) >= self._num_zeroed
         scale = _CASES / (_CASES - self._num_zeroed)
         return inputs * (tf.cast(kept, inputs.dtype) * tf.cast(scale, inputs.dtype))
+
+    def draw_seed(self):
+        """A new seed for one call: int32 `(2,)`."""
+        if not self._num_zeroed:
+            return tf.zeros([2], tf.int32)
+        return tf.cast(self._seeds.next(), tf.int32)
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate, "seed": self.seed}

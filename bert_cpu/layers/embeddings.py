@@ -97,6 +97,8 @@ class Embeddings(keras.layers.Layer):
 
     def _table(self, rows, name):
         start = keras.initializers.TruncatedNormal(stddev=0.02)
+        # Float32 whatever the policy: only the rows that are looked up are cast, not
+        # the whole table, and their gradients are summed in float32.
         return keras.layers.Embedding(
-            rows, self.hidden_size, start, dtype=self.dtype_policy, name=name
+            rows, self.hidden_size, start, dtype="float32", name=name
         )

@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from bert_cpu.layers.attention import SelfAttention
+from bert_cpu.layers.compiled.add_and_norm import add_and_norm
+from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
 from bert_cpu.layers.feed_forward import FeedForward
 from bert_cpu.layers.gelu import gelu
@@ -99,10 +101,26 @@ class EncoderBlock(keras.layers.Layer):
         attended = self.attention(
             x, hidden_states, attention_mask=mask, training=training
         )
-        attended = self._attention_dropout(attended, training=training)
-        x = ops.cast(self.attention_norm(x + attended), self.compute_dtype)
-        thought = self._output_dropout(self.feed_forward(x), training=training)
-        return ops.cast(self.output_norm(x + thought), self.compute_dtype)
+        x = self._add(
+            x, attended, self._attention_dropout, self.attention_norm, training
+        )
+        thought = self.feed_forward(x)
+        return self._add(x, thought, self._output_dropout, self.output_norm, training)
+
+    def _add(self, x, change, dropout, norm, training):
+        """What each half ends with."""
+        if training and is_compiling():
+            return add_and_norm(
+                x,
+                change,
+                norm.gamma.value,
+                norm.beta.value,
+                self.epsilon,
+                dropout.rate,
+                dropout.draw_seed(),
+            )
+        total = x + dropout(change, training=training)
+        return ops.cast(norm(total), self.compute_dtype)
 
     def compute_output_spec(
         self, hidden_states, attention_mask=None, first_only=False, training=False

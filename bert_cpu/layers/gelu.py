@@ -5,6 +5,9 @@ import math
 import keras
 import tensorflow as tf
 
+from bert_cpu.layers.compiled.gelu import compiled_gelu
+from bert_cpu.layers.compiled.switch import is_compiling
+
 
 @keras.saving.register_keras_serializable("bert_cpu")
 def gelu(x):
@@ -22,7 +25,7 @@ def gelu(x):
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
     """
-    return _gelu(x)
+    return compiled_gelu(x) if is_compiling() else _gelu(x)
 
 
 @keras.saving.register_keras_serializable("bert_cpu")

@@ -48,21 +48,22 @@ class AdamW(keras.optimizers.AdamW):
         self.clip_norm = clip_norm
         self.rate_multipliers = dict(rate_multipliers or {})
 
-    def apply(self, grads, trainable_variables):
+    def apply(self, grads, trainable_variables, scale=1.0):
         """Makes one update.
 
         Args:
             grads: list of float32 tensors, dense and summed over replicas.
             trainable_variables: list of the variables that `build` was called
                 with, in the same order.
+            scale: float32 `()`. Multiplies the gradients, before they are clipped.
 
         Returns:
             float32 `()`. The length of the whole gradient, before clipping.
         """
-        norm = tf.linalg.global_norm(grads)
-        scale = 1.0
+        norm = tf.linalg.global_norm(grads) * scale
         if self.clip_norm:
-            scale = self.clip_norm / tf.maximum(norm, self.clip_norm)
+            # One factor for both, so that gradients are passed over once.
+            scale *= self.clip_norm / tf.maximum(norm, self.clip_norm)
         rate = tf.cast(self.learning_rate, tf.float32)
         step = tf.cast(self.iterations.value, tf.float32) + 1.0
         beta_powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
@@ -103,8 +104,12 @@ class AdamW(keras.optimizers.AdamW):
         momentum = tf.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
         averages = self._model_variables_moving_average
         for average, variable in zip(averages, trainable_variables, strict=True):
-            distance = variable.value - average.value
-            _assign(average, average.value + (1.0 - momentum) * distance)
+            # In place, by a kernel that subtracts a multiple.
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=_handle(average),
+                alpha=1.0 - momentum,
+                delta=average.value - variable.value,
+            )
 
 
 def is_decayed(variable) -> bool:

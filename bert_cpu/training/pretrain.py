@@ -33,6 +33,7 @@ from bert_cpu.tasks.pretrain import (
     pretraining_metrics,
     pretraining_sums,
 )
+from bert_cpu.training.choose_compiled import choose_compiled
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
@@ -129,7 +130,15 @@ def run_pretraining(
     trainee = Trainee(
         model,
         optimizer,
-        make_train_step(model, _losses, optimizer, strategy, settings.accumulate, spec),
+        make_train_step(
+            model,
+            _losses,
+            optimizer,
+            strategy,
+            settings.accumulate,
+            spec,
+            choose_compiled(settings.compile, sum(steps), lengths),
+        ),
         batches,
         steps.__getitem__,
         schedule,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from bert_cpu.layers.compiled.switch import compiled_kernels
 from bert_cpu.training.optimizer import AdamW
 
 
@@ -15,6 +16,7 @@ def make_train_step(
     strategy: tf.distribute.Strategy,
     accumulate: int = 1,
     batch_spec: dict[str, tf.TensorSpec] | None = None,
+    is_compiled: bool = False,
 ) -> Callable:
     """Compiles a step over one batch.
 
@@ -26,6 +28,8 @@ def make_train_step(
         accumulate: int. Batches whose gradients are summed for one update.
         batch_spec: of all batches, as their dataset's `element_spec` says it. With
             it, the step is traced once; without, anew for the first few shapes.
+        is_compiled: bool. Element-wise work of the encoder is compiled for each
+            shape of batch.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -44,7 +48,8 @@ def make_train_step(
 
     def replica_step(batch, is_update, stop):
         with tf.GradientTape() as tape:
-            outputs = model(_inputs_of(model, batch), training=True)
+            with compiled_kernels(is_compiled):
+                outputs = model(_inputs_of(model, batch), training=True)
             example_losses, counts = losses(batch, outputs)
             loss_sum = tf.reduce_sum(example_losses * batch["weight"])
         # Tables give slices: dense, a row that occurs twice is summed before it
@@ -69,8 +74,7 @@ def make_train_step(
         return loss_sum / tf.maximum(loss_weight, 1e-9), stops
 
     def _update(gradients, weight):
-        scale = 1.0 / tf.maximum(weight, 1e-9)
-        optimizer.apply([gradient * scale for gradient in gradients], variables)
+        optimizer.apply(gradients, variables, 1.0 / tf.maximum(weight, 1e-9))
 
     def compile_step(is_update):
         def step(batch, stop):

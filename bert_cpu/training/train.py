@@ -24,6 +24,7 @@ from bert_cpu.models.encoder import build_encoder
 from bert_cpu.report.write_report import write_report
 from bert_cpu.settings import TrainSettings
 from bert_cpu.tasks.catalog import make_task
+from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
 from bert_cpu.training.class_weights import class_weights
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.evaluate import Evaluation
@@ -83,6 +84,11 @@ def run_training(
         freeze(model, settings.freeze_layers)
         schedule = make_schedule(settings, num_batches(manifest, settings))
         optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)
+    is_compiled = choose_compiled(
+        settings.compile,
+        num_batches(manifest, settings) * settings.epochs,
+        manifest.splits["train"].length_histogram,
+    )
     spec = evaluation_batches(manifest, "train", settings.batch_size).element_spec
     evaluation = Evaluation(
         make_predict_step(model, spec),
@@ -102,6 +108,7 @@ def run_training(
             strategy,
             settings.accumulate,
             spec,
+            is_compiled,
         ),
         lambda epoch, skip: training_batches(
             manifest,
@@ -113,6 +120,7 @@ def run_training(
             cluster.index,
             cluster.num_workers,
             task.draw,
+            LENGTH_STEP if is_compiled else 1,
         ),
         lambda epoch: num_batches(manifest, settings),
         schedule,
@@ -156,9 +164,7 @@ def num_batches(manifest: Manifest, settings: TrainSettings) -> int:
 
 def _build(settings, task, checkpoint, manifest, dtype):
     dropout = settings.dropout
-    encoder = build_encoder(
-        checkpoint.config, dropout, dtype, task.reads_first_token
-    )
+    encoder = build_encoder(checkpoint.config, dropout, dtype, task.reads_first_token)
     if dropout is None:
         dropout = checkpoint.config.classifier_dropout
     if dropout is None:

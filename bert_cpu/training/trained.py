@@ -50,9 +50,7 @@ def open_trained(bundle_dir: pathlib.Path) -> Trained:
             f"'{bundle_dir}' was trained for the task '{bundle.info.task}', but only "
             f"{', '.join(TASKS)} are known. Use the version that trained it."
         )
-    encoder = build_encoder(
-        bundle.config, reads_first_token=task.reads_first_token
-    )
+    encoder = build_encoder(bundle.config, reads_first_token=task.reads_first_token)
     model = task.build(encoder, bundle.info.labels, 0.0)
     bundle.assign_to(model, task)
     return Trained(bundle, task, model)
