@@ -115,6 +115,10 @@ bench-quick: $(BENCH_INSTALLED) ## Race a part of it, in under 4 minutes
 bench-page: $(INSTALLED) ## Write bench.json's results into docs/performance.md
 	@$(BIN)/python -m bench.write_page bench.json
 
+.PHONY: bench-scale-page
+bench-scale-page: $(INSTALLED) ## Write scale.json's results into docs/scaling.md
+	@$(BIN)/python -m bench.scaling scale.json
+
 .PHONY: bench-lock
 bench-lock: $(INSTALLED) ## Choose the newest peers that fit, and write their lock file
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)

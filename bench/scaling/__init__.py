@@ -1,0 +1,1 @@
+"""How far training scales: measured with two workers, modelled for up to 1,024."""
