@@ -115,6 +115,10 @@ bench-quick: $(BENCH_INSTALLED) ## Race a part of it, in under 4 minutes
 bench-page: $(INSTALLED) ## Write bench.json's results into docs/performance.md
 	@$(BIN)/python -m bench.write_page bench.json
 
+.PHONY: bench-scale
+bench-scale: $(INSTALLED) ## Measure two workers against one process, 10 minutes
+	@$(BIN)/python -m bench.scaling.measure $(ARGS)
+
 .PHONY: bench-scale-page
 bench-scale-page: $(INSTALLED) ## Write scale.json's results into docs/scaling.md
 	@$(BIN)/python -m bench.scaling scale.json

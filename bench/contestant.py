@@ -144,13 +144,17 @@ class Contestant:
                 self._process.stdin.write(b'{"ask": "quit"}\n')
                 self._process.stdin.flush()
                 self._process.wait(timeout=10)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 assert pipe is not None
                 pipe.close()
+
+    def kill(self) -> None:
+        """Ends it at once, also while another thread asks it something."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _read_line(self, end: float) -> bytes | None:
         """An answer's line; nothing if it died, None if it is too late."""

@@ -11,6 +11,7 @@ A request's `ask` is one of these; an answer has `failed` if it went wrong:
 - `check`: the results to compare, as `bench.agreement` reads them, in `results`.
 - `run` with `count`: does the work so often. Answers `amount`, `seconds`, and what
   else was measured in `extras`.
+- Both may have `how`: named arguments of a contestant that works in several ways.
 - `quit`.
 """
 
@@ -42,9 +43,9 @@ def main() -> None:
                 contestant = module.open_case(request["given"])
                 answer = {}
             elif request["ask"] == "check":
-                answer = {"results": contestant.check()}
+                answer = {"results": contestant.check(**request.get("how", {}))}
             else:
-                answer = _run(contestant, request["count"])
+                answer = _run(contestant, request["count"], request.get("how", {}))
         except Exception as error:  # Whatever a library raises is an answer.
             traceback.print_exc()
             reason = " ".join(str(error).split())[:300]
@@ -52,9 +53,9 @@ def main() -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _run(contestant: Any, count: int) -> dict[str, Any]:
+def _run(contestant: Any, count: int, how: dict[str, Any]) -> dict[str, Any]:
     start = time.perf_counter()
-    amount, extras = contestant.run(count)
+    amount, extras = contestant.run(count, **how)
     return {
         "seconds": time.perf_counter() - start,
         "amount": amount,

@@ -1,0 +1,61 @@
+"""Other ways to sum gradients over workers than the one that training has."""
+
+import contextlib
+import unittest.mock
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# As `bert_cpu/training/step.py` does it, which gives TensorFlow no options: it makes
+# one flat tensor of all gradients, so that none is sent before the last is there.
+FLAT = "flat"
+# An all-reduce for each gradient, which can start while others are computed.
+PER_VARIABLE = "per variable"
+# Gradients in the order in which they come, until there are 4 MB.
+PACKS = "packs of 4 MB"
+# Half of the bytes; sums are rounded to 8 bits.
+BFLOAT16 = "bfloat16"
+# Each worker keeps its own: for the time of a step without communication.
+NONE = "none"
+VARIANTS = (FLAT, PER_VARIABLE, PACKS, BFLOAT16, NONE)
+
+_BYTES_PER_PACK = {PER_VARIABLE: 1, PACKS: 4 << 20}
+
+
+@contextlib.contextmanager
+def reducing(variant: str) -> Iterator[None]:
+    """Steps that are traced within it sum gradients in another way.
+
+    Training offers no choice, so that TensorFlow's all-reduce is exchanged for one
+    that makes it. In a process alone there is nothing to exchange.
+
+    Args:
+        variant: one of `VARIANTS`.
+    """
+    import tensorflow as tf
+
+    theirs = tf.distribute.ReplicaContext.all_reduce
+    ours = _all_reduce(variant, theirs)
+    with unittest.mock.patch.object(tf.distribute.ReplicaContext, "all_reduce", ours):
+        yield
+
+
+def _all_reduce(variant: str, theirs: Callable) -> Callable:
+    import tensorflow as tf
+
+    options = None
+    if variant in _BYTES_PER_PACK:
+        options = tf.distribute.experimental.CommunicationOptions(
+            bytes_per_pack=_BYTES_PER_PACK[variant]
+        )
+
+    def all_reduce(self: Any, reduce_op: str, value: Any) -> Any:
+        if variant == NONE:
+            return value
+        # Beside gradients a step sums three numbers, which stay as exact as they are.
+        are_gradients = isinstance(value, list) and value[0].shape.rank > 0
+        if variant != BFLOAT16 or not are_gradients:
+            return theirs(self, reduce_op, value, options if are_gradients else None)
+        short = [tf.cast(gradient, tf.bfloat16) for gradient in value]
+        return [tf.cast(x, tf.float32) for x in theirs(self, reduce_op, short)]
+
+    return all_reduce

@@ -1,0 +1,205 @@
+"""Ours: steps of one of several workers, or of a process alone, taken apart."""
+
+import gc
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+from bench.ours.reduce_variants import FLAT, reducing
+from bench.step_batch import (
+    CLIP_NORM,
+    LEARNING_RATE,
+    NUM_CHECKED_STEPS,
+    WEIGHT_DECAY,
+    step_batch,
+)
+from bert_cpu.commands.start_tensorflow import start_tensorflow
+from bert_cpu.training.cluster.cluster import Cluster
+
+# So fast that a gradient which was summed wrongly shows in the next losses.
+_CHECKED_RATE = 1e-3
+STEP, BARE, TINY, UPDATE, CHECKPOINT = "step", "bare", "tiny", "update", "checkpoint"
+
+
+def open_case(given: dict[str, Any]) -> "WorkerSteps":
+    start_tensorflow(given["dtype"], is_alone=len(given["workers"]) < 2)
+    return WorkerSteps(given)
+
+
+class WorkerSteps:
+    """Steps on this worker's share of a batch, and parts of a step alone.
+
+    Args:
+        given: `workers` (host:port of each; none for a process alone) and `index`;
+            `batch` (of all workers), `length`, `dropout`, `dtype`, `shape` (the fields
+            of a config.json) for random weights, and `directory` for checkpoints.
+    """
+
+    def __init__(self, given: dict[str, Any]):
+        import tensorflow as tf
+
+        from bert_cpu.training.strategy import make_strategy
+
+        cluster = Cluster(tuple(given["workers"]), given["index"])
+        self._given = given
+        self._strategy = make_strategy(cluster)
+        ids, labels = step_batch(given)
+        ids, labels = (x[cluster.index :: cluster.num_workers] for x in (ids, labels))
+        self._batch = {
+            "input_ids": tf.constant(ids),
+            "token_type_ids": tf.zeros(ids.shape, tf.int32),
+            "attention_mask": tf.ones(ids.shape, tf.int32),
+            "label": tf.constant(labels),
+            "weight": tf.ones(len(labels)),
+        }
+        self._model, self._optimizer = self._build(given["dropout"], LEARNING_RATE)
+        self._gradients = [
+            tf.random.stateless_normal(variable.shape, (0, number), stddev=1e-3)
+            for number, variable in enumerate(self._model.trainable_variables)
+        ]
+        self._works: dict[tuple[str, str], Any] = {}
+
+    def check(self, variant: str = FLAT) -> dict[str, Any]:
+        """Losses of some steps without dropout, from the same weights each time."""
+        step = self._make_step(*self._build(0.0, _CHECKED_RATE), variant)
+        losses = [float(step()) for _ in range(NUM_CHECKED_STEPS)]
+        del step
+        gc.collect()  # Graphs and variables hold each other.
+        return {"losses": losses}
+
+    def run(
+        self, count: int, work: str = STEP, variant: str = FLAT
+    ) -> tuple[float, dict[str, Any]]:
+        """Does a piece of work `count` times.
+
+        Args:
+            count: how often.
+            work: `STEP`; `BARE`, an all-reduce of tensors like the gradients; `TINY`,
+                one of a single number; `UPDATE`, of the weights; `CHECKPOINT`, saved
+                and read again.
+            variant: how gradients are summed, one of `VARIANTS`.
+
+        Returns:
+            How many examples (of `STEP`) or times, and `seconds` of each time, with
+            `restore` seconds of each for checkpoints, and `gradient_bytes`.
+        """
+        if work == CHECKPOINT:
+            return count, self._run_checkpoints(count)
+        if (work, variant) not in self._works:
+            self._works[work, variant] = self._make(work, variant)
+        do = self._works[work, variant]
+        seconds = []
+        for _ in range(count):
+            start = time.perf_counter()
+            do().numpy()
+            seconds.append(time.perf_counter() - start)
+        examples = len(self._batch["weight"]) if work == STEP else 1
+        return count * examples, {
+            "seconds": seconds,
+            "gradient_bytes": sum(
+                4 * int(g.shape.num_elements()) for g in self._gradients
+            ),
+        }
+
+    def _make(self, work, variant):
+        import tensorflow as tf
+
+        if work == STEP:
+            return self._make_step(self._model, self._optimizer, variant)
+        if work == UPDATE:
+            variables = self._model.trainable_variables
+            with self._strategy.scope():
+                self._optimizer.build(variables)  # Slots can't be made while tracing.
+
+            def replica_work():
+                return self._optimizer.apply(self._gradients, variables)
+        else:
+            tensors = self._gradients if work == BARE else [tf.zeros([1])]
+
+            def replica_work():
+                replica = tf.distribute.get_replica_context()
+                # One that depends on all, so that none is left out.
+                return tf.add_n(
+                    [tf.reshape(x, [-1])[0] for x in replica.all_reduce("SUM", tensors)]
+                )
+
+        def do():
+            result = self._strategy.run(replica_work)
+            return self._strategy.experimental_local_results(result)[0]
+
+        return _traced(tf.function(do), variant)
+
+    def _build(self, dropout, learning_rate):
+        import keras
+        from transformers import BertConfig
+
+        from bert_cpu.hardware.cpu import read_hardware
+        from bert_cpu.hardware.profile import choose_profile
+        from bert_cpu.models.encoder import build_encoder
+        from bert_cpu.tasks.classify import Classify
+        from bert_cpu.training.optimizer import AdamW
+
+        dtype = choose_profile(read_hardware(), self._given["dtype"]).dtype
+        keras.utils.set_random_seed(0)
+        with self._strategy.scope():
+            encoder = build_encoder(BertConfig(**self._given["shape"]), dropout, dtype)
+            model = Classify().build(encoder, ["0", "1"], dropout)
+            return model, AdamW(learning_rate, WEIGHT_DECAY, CLIP_NORM)
+
+    def _make_step(self, model, optimizer, variant):
+        import tensorflow as tf
+
+        from bert_cpu.tasks.classify import Classify
+        from bert_cpu.training.step import make_train_step
+
+        step = make_train_step(
+            model,
+            Classify().losses,
+            optimizer,
+            self._strategy,
+            batch_spec={
+                name: tf.TensorSpec([None] * value.shape.rank, value.dtype)
+                for name, value in self._batch.items()
+            },
+        )
+        goes_on = tf.constant(0.0)
+        return _traced(lambda: step(self._batch, True, goes_on)[0], variant)
+
+    def _run_checkpoints(self, count):
+        from bert_cpu.training.checkpoint import Checkpoints, Progress
+
+        model, optimizer = self._model, self._optimizer
+        saving, restoring = [], []
+        place = self._given["directory"]
+        with tempfile.TemporaryDirectory(prefix="checkpoints-", dir=place) as directory:
+            checkpoints = Checkpoints(
+                pathlib.Path(directory),
+                [*model.variables, *optimizer.variables],
+                model.variables,
+                "benchmark",
+                keep=1,
+            )
+            for step in range(count):
+                start = time.perf_counter()
+                checkpoints.save(Progress(step=step))
+                saving.append(time.perf_counter() - start)
+                start = time.perf_counter()
+                checkpoints.restore()
+                restoring.append(time.perf_counter() - start)
+        return {"seconds": saving, "restore": restoring}
+
+
+def _traced(do, variant):
+    """`do`, which is traced when it is first called, with another all-reduce."""
+    is_traced = False
+
+    def traced():
+        nonlocal is_traced
+        if is_traced:
+            return do()
+        with reducing(variant):
+            is_traced = True
+            return do()
+
+    return traced
