@@ -99,6 +99,7 @@ def test_the_page_has_what_was_measured_and_what_follows(write, tmp_path):
     for count in COUNTS:
         assert f"\n| {count:,} | " in text
     # Of one worker: 32 examples in 0.53 s.
+    assert "| that the software takes for a message | 50 µs |" in text
     assert "| 1 | 60.4 (100%) | 60.4 (100%) | 60.4 (100%) |" in text
     pictures = re.findall(r"\]\((scaling/.*?\.svg)\)", text)
     assert len(pictures) == 2

@@ -137,7 +137,7 @@ def _costs(costs: Costs):
         elif name == "copy_seconds_per_byte":
             shown = f"{1e9 * value:.3g} s a GB"
         elif name == "message_seconds":
-            shown = f"{1e6 * value:.3g} µs"
+            shown = f"{_number(1e6 * value)} µs"
         else:
             shown = f"{_ms(value)} ms"
         lines.append([_MEANINGS[name], shown])

@@ -47,7 +47,7 @@ def play_rounds(
         ContestantFailed: as soon as one can't go on.
     """
     counts = {
-        name: warm_up(player, turn_seconds, deadline_seconds)  # type: ignore[arg-type]
+        name: warm_up(player, turn_seconds, deadline_seconds)
         for name, player in players.items()
     }
     teams = {id(player.team): player.team for player in players.values()}
