@@ -30,12 +30,12 @@ def simulate_failures(
         Seconds that the run takes.
 
     Raises:
-        ValueError: if it is not done after 10,000 times its work: with these failures
+        ValueError: if it is not done after 1,000 times its work: with these failures
             it never would be.
     """
     piece = interval_seconds + costs.checkpoint_seconds
     pieces_left = int(np.ceil(work_seconds / interval_seconds))
-    patience = 1e4 * work_seconds
+    patience = 1e3 * work_seconds
     fails_at = rng.exponential(mtbf_seconds, num_workers)
     now = 0.0
     while now < patience:
