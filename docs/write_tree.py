@@ -20,6 +20,7 @@ _FOLDERS = {
     "data": "floor 1",
     "data/sources": "",
     "data/builders": "",
+    "data/damage": "",
     "data/pieces": "",
     "data/pretraining": "",
     "models": "floor 2",

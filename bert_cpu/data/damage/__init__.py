@@ -1,0 +1,1 @@
+"""What is damaged in prepared data: found and left out, without TensorFlow."""
