@@ -144,6 +144,9 @@ class RunSettings:
     checkpoint_minutes: float = 5.0
     # Checkpoints that are kept; a damaged one costs the steps since the one before.
     keep_checkpoints: int = 2
+    # Leave damaged records out, count them, and keep their bytes aside. Default: one
+    # of them stops the run before it has begun.
+    skip_damaged: bool = False
     # Go on from the run's last checkpoint.
     resume: bool = False
     # Delete the run directory of this name first.
@@ -197,6 +200,11 @@ class RunSettings:
     @property
     def run_dir(self) -> pathlib.Path:
         return pathlib.Path(self.runs_dir) / self.name
+
+    @property
+    def mended_dir(self) -> pathlib.Path | None:
+        """Where records are without the damaged ones, if those may be left out."""
+        return self.run_dir / "mended" if self.skip_damaged else None
 
     @classmethod
     def fixed_fields(cls) -> tuple[str, ...]:

@@ -91,6 +91,8 @@ class Evaluate:
     runs_dir: str = "runs"
     # The split to measure on.
     split: Literal["test", "validation", "train"] = "test"
+    # Leave damaged records out, count them, and keep their bytes aside.
+    skip_damaged: bool = False
     # Print JSON.
     json: bool = False
 

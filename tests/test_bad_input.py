@@ -259,9 +259,11 @@ def test_a_damaged_shard_is_named_with_the_place(
     damage(path)
     said = bert_cpu("train", "--data", "records", "--encoder", encoder).mistake
     found = int(said.split("at byte ")[1].split()[0].replace(",", ""))
+    why = said.split(f"at byte {found:,} ")[1].split(".")[0]
+    assert why in ("has a wrong length CRC", "has a wrong data CRC", "is cut off")
     assert said == (
-        f"'{path}' is damaged: the record at byte {found:,} has a wrong CRC or is cut "
-        "off. Prepare the data again."
+        f"'{path}' is damaged: the record at byte {found:,} {why}. Prepare the data "
+        "again. Or leave damaged records out by --skip-damaged."
     )
     if place == "last":
         assert second < found < path.stat().st_size
@@ -701,7 +703,7 @@ def test_a_run_that_is_not_converted(run_copy):
 def test_damaged_records_of_a_run(run_copy):
     flip(run_copy / "records" / "train-00000-of-00001.tfrecord", 20)
     said = bert_cpu("evaluate", "--name", "run", "--split", "train").mistake
-    assert "is damaged: the record at byte 0 has a wrong CRC" in said
+    assert "is damaged: the record at byte 0 has a wrong data CRC" in said
     assert succeed("evaluate", "--name", "run", "--split", "validation").out
 
 

@@ -135,6 +135,7 @@ def test_every_setting_can_be_typed():
         restarts=3,
         checkpoint_minutes=0.5,
         keep_checkpoints=3,
+        skip_damaged=True,
         overwrite=True,
     )
     words = ["train"]

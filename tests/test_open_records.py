@@ -135,8 +135,9 @@ def test_a_wrong_crc_is_found_at_its_byte(records, number, within):
     starts = record_starts(path)
     flip(path, starts[number + (within < 0)] + within)
     assert refusal_of(records) == (
-        f"'{path}' is damaged: the record at byte {starts[number]:,} has a wrong CRC "
-        "or is cut off. Prepare the data again."
+        f"'{path}' is damaged: the record at byte {starts[number]:,} has a wrong "
+        f"{'length' if 0 <= within < 12 else 'data'} CRC. Prepare the data again. Or "
+        "leave damaged records out by --skip-damaged."
     )
 
 
@@ -153,8 +154,9 @@ def test_a_shard_that_is_cut_off_is_found_at_its_byte(records):
     else:
         path.write_bytes(content)
         assert message == (
-            f"'{path}' is damaged: the record at byte {record_starts(path)[-2]:,} has "
-            "a wrong CRC or is cut off. Prepare the data again."
+            f"'{path}' is damaged: the record at byte {record_starts(path)[-2]:,} is "
+            "cut off. Prepare the data again. Or leave damaged records out by "
+            "--skip-damaged."
         )
 
 

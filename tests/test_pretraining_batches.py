@@ -14,8 +14,8 @@ from tiny_pretraining import (
 )
 
 from bert_cpu.data.pretraining.batches import held_out_batches, pretraining_batches
+from bert_cpu.data.pretraining.find_shards import find_shards
 from bert_cpu.data.pretraining.pieces import Pieces
-from bert_cpu.data.pretraining.shards import find_shards
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["pairs", "no pairs"])

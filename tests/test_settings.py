@@ -58,6 +58,7 @@ UNUSUAL = TrainSettings(
     restarts=3,
     checkpoint_minutes=0.5,
     keep_checkpoints=3,
+    skip_damaged=True,
     resume=True,
 )
 
@@ -102,6 +103,7 @@ UNUSUAL_PRETRAINING = PretrainSettings(
     restarts=3,
     checkpoint_minutes=0.5,
     keep_checkpoints=3,
+    skip_damaged=True,
     resume=True,
 )
 BOTH = pytest.mark.parametrize("unusual", [UNUSUAL, UNUSUAL_PRETRAINING])

@@ -14,6 +14,7 @@ from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.console import print_result
 from bert_cpu.report.next_steps import next_steps
 from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.cluster.damage_facts import damage_facts
 from bert_cpu.training.cluster.facts import gather_facts
 from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.cluster.together import together
@@ -78,15 +79,22 @@ def _pretrain_in_cluster(settings, cluster):
     if not cluster.is_chief:
         return pretrain_and_show(followed_run(settings), cluster)
     with begun_run(settings) as begun:
+        if begun.skip_damaged:
+            _prepare(begun)  # Mended before the others are met, who look for it then.
         return pretrain_and_show(begun, cluster)
 
 
 def _facts(settings, cluster):
     if cluster.num_workers == 1:
         return {}
-    manifest = load_pretraining_manifest(settings.run_dir / "pretraining")
+    manifest = load_pretraining_manifest(
+        settings.run_dir / "pretraining", checks_files=not settings.skip_damaged
+    )
     encoder = open_checkpoint(settings.encoder).directory if settings.encoder else None
-    return gather_facts(settings, cluster.workers, manifest.fingerprint, encoder)
+    facts = gather_facts(settings, cluster.workers, manifest.fingerprint, encoder)
+    if settings.skip_damaged:
+        facts |= damage_facts(manifest.directory, manifest.files)
+    return facts
 
 
 def _prepare(settings: PretrainSettings) -> PretrainingManifest:

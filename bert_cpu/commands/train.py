@@ -13,6 +13,7 @@ from bert_cpu.report.read_run import read_run
 from bert_cpu.settings import TrainSettings
 from bert_cpu.tasks.catalog import make_task
 from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.cluster.damage_facts import damage_facts
 from bert_cpu.training.cluster.facts import gather_facts
 from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.cluster.together import together
@@ -83,18 +84,26 @@ def _train_in_cluster(settings, cluster):
     if not cluster.is_chief:
         return train_and_show(followed_run(settings), cluster)
     with begun_run(settings) as begun:
+        if begun.skip_damaged:
+            _open(begun)  # Mended before the others are met, who look for it then.
         return train_and_show(begun, cluster)
 
 
 def _start(settings):
     # Prepared here, once, so that the workers only read.
-    checkpoint = open_checkpoint(settings.encoder)
-    records = settings.run_dir / "records"
-    manifest = open_records(
-        settings, make_task(settings), records, checkpoint, Screen()
-    )
-    _check_share(manifest, settings.workers)
+    _check_share(_open(settings), settings.workers)
     return start_workers(settings)
+
+
+def _open(settings):
+    return open_records(
+        settings,
+        make_task(settings),
+        settings.run_dir / "records",
+        open_checkpoint(settings.encoder),
+        Screen(),
+        settings.mended_dir,
+    )
 
 
 def _facts(settings, cluster):
@@ -105,7 +114,12 @@ def _facts(settings, cluster):
     manifest = load_manifest(data)
     _check_share(manifest, cluster.num_workers)
     encoder = open_checkpoint(settings.encoder).directory
-    return gather_facts(settings, cluster.workers, manifest.fingerprint, encoder)
+    facts = gather_facts(settings, cluster.workers, manifest.fingerprint, encoder)
+    if settings.skip_damaged:
+        # They run as many steps only if they leave the same records out.
+        files = {n: d for i in manifest.splits.values() for n, d in i.shards.items()}
+        facts |= damage_facts(data, files)
+    return facts
 
 
 def _check_share(manifest, num_workers):

@@ -5,10 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
-from bert_cpu import storage
 from bert_cpu.data.features import Features, Window
 from bert_cpu.data.stored_example import from_json, to_json
-from bert_cpu.errors import UserError
 from bert_cpu.target import Target
 
 _TOKENS = ("input_ids", "token_type_ids")
@@ -78,43 +76,6 @@ def read_features(
         windows.append(_window(fields, targets))
     if windows:
         yield Features(from_json(kept), windows, False, False)
-
-
-def check_shards(directory: pathlib.Path, shards: dict[str, dict]) -> None:
-    """Compares shards with the manifest, and says where a damaged one is damaged.
-
-    Args:
-        directory: where the shards are.
-        shards: file name -> size and sha256, from the manifest.
-
-    Raises:
-        UserError: naming the file, and the byte where a record's CRC is wrong.
-    """
-    for name, expected in shards.items():
-        try:
-            storage.check_files(directory, {name: expected}, "Prepare the data again.")
-        except UserError as error:
-            offset = _find_damage(directory / name)
-            if offset is None:
-                raise
-            raise UserError(
-                f"'{directory / name}' is damaged: the record at byte {offset:,} has a "
-                "wrong CRC or is cut off. Prepare the data again."
-            ) from error
-
-
-def _find_damage(path):
-    """The byte at which the first damaged record starts, or None."""
-    if path.suffix != ".tfrecord" or not path.is_file():
-        return None
-    offset = 0
-    try:
-        for record in tf.data.TFRecordDataset(str(path)):
-            # A record stands between 12 bytes before and 4 behind.
-            offset += 16 + len(record.numpy())
-    except tf.errors.DataLossError:
-        return offset
-    return None
 
 
 def _feature(target):

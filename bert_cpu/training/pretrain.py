@@ -10,6 +10,7 @@ import tensorflow as tf
 from transformers import BertConfig, BertTokenizerFast
 
 from bert_cpu import storage
+from bert_cpu.data.damage.left_out import read_left_out
 from bert_cpu.data.pretraining.batches import held_out_batches, pretraining_batches
 from bert_cpu.data.pretraining.manifest import PretrainingManifest
 from bert_cpu.hardware.cpu import read_hardware
@@ -75,7 +76,7 @@ def run_pretraining(
     run_dir = settings.run_dir
     checkpoint = open_checkpoint(settings.encoder) if settings.encoder else None
     manifest, tokenizer = open_pretraining_records(
-        settings, run_dir / "pretraining", checkpoint, screen
+        settings, run_dir / "pretraining", checkpoint, screen, cluster.is_chief
     )
     config = _config_of(settings, checkpoint, tokenizer)
     hardware = read_hardware()
@@ -166,7 +167,11 @@ def run_pretraining(
         "best_epoch": progress.best_epoch,
         "train": describe_work(progress),
         "validation": evaluate() | {"examples": held_out.examples},
-        "data": {"documents": manifest.documents, "unknown": manifest.unknown_share},
+        "data": {
+            "documents": manifest.documents,
+            "unknown": manifest.unknown_share,
+            "left_out": dataclasses.asdict(read_left_out(manifest.directory)),
+        },
     }
     storage.write_json(run_dir / "metrics.json", measured)
     write_report(run_dir)

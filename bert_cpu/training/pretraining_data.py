@@ -14,12 +14,17 @@ from bert_cpu.data.pretraining.manifest import (
     PretrainingManifest,
     load_pretraining_manifest,
 )
+from bert_cpu.data.pretraining.mend_pretraining import mend_pretraining
 from bert_cpu.data.pretraining.prepare import prepare_pretraining
 from bert_cpu.data.pretraining.vocabulary import train_vocabulary
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint, load_tokenizer
 from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.training.check_followed import check_followed
 from bert_cpu.training.screen import Screen
+from bert_cpu.training.tell_left_out import tell_left_out
+
+_INSTEAD = "Or leave damaged records out by --skip-damaged."
 
 
 def open_corpus(settings: PretrainSettings) -> Corpus:
@@ -38,6 +43,7 @@ def open_pretraining_records(
     directory: pathlib.Path,
     checkpoint: Checkpoint | None,
     screen: Screen,
+    is_chief: bool = True,
 ) -> tuple[PretrainingManifest, BertTokenizerFast]:
     """Opens the records of a run after checking them, or prepares them.
 
@@ -46,12 +52,15 @@ def open_pretraining_records(
         directory: of the run's own records.
         checkpoint: whose tokenizer is used; else a vocabulary is made.
         screen: shows bars, and what was left out.
+        is_chief: whether this process may mend damaged records, see `mended_dir`.
 
     Raises:
         UserError: for every mistake of the documents, or damaged records.
     """
     if is_prepared(str(directory)):
-        return load_pretraining_manifest(directory), load_tokenizer(directory)
+        manifest = _open_prepared(directory, settings.mended_dir, is_chief)
+        tell_left_out(manifest.directory, screen)
+        return manifest, load_tokenizer(manifest.directory)
     corpus = open_corpus(settings)
     if checkpoint is None:
         sentences = corpus.sentences("train")
@@ -80,6 +89,18 @@ def open_pretraining_records(
         f"{manifest.unknown_share:.2%} of all tokens unknown to them"
     )
     return manifest, tokenizer
+
+
+def _open_prepared(directory, mended, is_chief):
+    if mended is None:
+        return load_pretraining_manifest(directory, instead=_INSTEAD)
+    if is_prepared(str(mended)):
+        return load_pretraining_manifest(mended)
+    manifest = load_pretraining_manifest(directory, checks_files=False)
+    if is_chief:
+        return mend_pretraining(manifest, mended)
+    check_followed(lambda: load_pretraining_manifest(directory), mended)
+    return manifest
 
 
 def lengths_of(settings: PretrainSettings) -> list[int]:

@@ -2,16 +2,22 @@
 
 import pathlib
 
+from bert_cpu.data.damage.check_shards import check_shards
 from bert_cpu.data.manifest import Manifest, is_prepared, load_manifest
+from bert_cpu.data.mend_records import mend_records
 from bert_cpu.data.prepare import Engine, prepare_records
 from bert_cpu.data.sources.open_source import open_source
-from bert_cpu.data.tfrecords import check_shards
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
 from bert_cpu.text.windows import tokenizer_sha256
+from bert_cpu.training.check_followed import check_followed
 from bert_cpu.training.screen import Screen
+from bert_cpu.training.tell_left_out import tell_left_out
+
+_REMEDY = "Prepare the data again."
+_INSTEAD = "Or leave damaged records out by --skip-damaged."
 
 
 def open_records(
@@ -20,6 +26,8 @@ def open_records(
     directory: pathlib.Path,
     checkpoint: Checkpoint,
     screen: Screen,
+    mended: pathlib.Path | None = None,
+    is_chief: bool = True,
 ) -> Manifest:
     """Opens prepared records after checking them, or prepares them.
 
@@ -30,6 +38,9 @@ def open_records(
         directory: of the run's own records.
         checkpoint: the encoder, for its tokenizer and its longest sequence.
         screen: shows a bar, and what was cut or left out.
+        mended: where records go that have some damaged ones, without those, and
+            where they are looked for first. Default: a damaged one is a mistake.
+        is_chief: whether this process may make them; others find them there.
 
     Raises:
         UserError: for every mistake of the source, a damaged shard, or records
@@ -37,9 +48,17 @@ def open_records(
     """
     if is_prepared(settings.data):
         directory = pathlib.Path(settings.data)
+    if mended is not None and is_prepared(str(mended)):
+        directory = mended
     if is_prepared(str(directory)):
         manifest = load_manifest(directory)
         _check(manifest, settings, checkpoint)
+        if mended is None or mended == directory:
+            _check_shards(manifest, "" if mended else _INSTEAD)
+        elif is_chief:
+            manifest = mend_records(manifest, mended, task.label_names)
+        else:
+            check_followed(lambda: _check_shards(manifest, ""), mended)
     else:
         return make_records(settings, task, directory, checkpoint, screen)
     _tell_losses(manifest, screen)
@@ -87,7 +106,11 @@ def _check(manifest, settings, checkpoint):
             raise UserError(
                 f"'{manifest.directory}' has no {split} split. Prepare it again."
             )
-        check_shards(manifest.directory, manifest.splits[split].shards)
+
+
+def _check_shards(manifest, instead):
+    for info in manifest.splits.values():
+        check_shards(manifest.directory, info.shards, _REMEDY, instead)
 
 
 def _check_wishes(manifest, settings):
@@ -128,6 +151,7 @@ def check_length(max_length: int, checkpoint: Checkpoint) -> None:
 
 
 def _tell_losses(manifest, screen):
+    tell_left_out(manifest.directory, screen)
     for split, info in manifest.splits.items():
         if info.cut_texts or info.empty_texts:
             screen.say(

@@ -1,11 +1,13 @@
 """One run, from settings to a bundle and its measures."""
 
+import dataclasses
 import math
 from typing import Any
 
 import keras
 
 from bert_cpu import storage
+from bert_cpu.data.damage.left_out import read_left_out
 from bert_cpu.data.manifest import Manifest
 from bert_cpu.data.pipeline import evaluation_batches, training_batches
 from bert_cpu.errors import UserError
@@ -65,7 +67,15 @@ def run_training(
     run_dir = settings.run_dir
     checkpoint = open_checkpoint(settings.encoder)
     task = make_task(settings)
-    manifest = open_records(settings, task, run_dir / "records", checkpoint, screen)
+    manifest = open_records(
+        settings,
+        task,
+        run_dir / "records",
+        checkpoint,
+        screen,
+        settings.mended_dir,
+        cluster.is_chief,
+    )
     weights = class_weights(manifest, settings.class_weights)
     hardware = read_hardware()
     profile = choose_profile(hardware, settings.dtype, settings.threads)
@@ -265,5 +275,6 @@ def _metrics(
             "cut_texts": sum(split.cut_texts for split in splits),
             "empty_texts": sum(split.empty_texts for split in splits),
             "length_histogram": manifest.splits["train"].length_histogram,
+            "left_out": dataclasses.asdict(read_left_out(manifest.directory)),
         },
     }

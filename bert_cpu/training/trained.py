@@ -5,12 +5,14 @@ import pathlib
 
 import keras
 
+from bert_cpu.data.damage.check_shards import check_shards
 from bert_cpu.data.manifest import Manifest, load_manifest
+from bert_cpu.data.mend_records import mend_records
 from bert_cpu.data.pipeline import evaluation_batches
-from bert_cpu.data.tfrecords import check_shards
 from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import Bundle, open_bundle
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.settings import TrainSettings
 from bert_cpu.stored_settings import load_settings
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import TASKS, restore_task
@@ -71,21 +73,27 @@ def find_bundle(run_dir: pathlib.Path) -> pathlib.Path:
     return directory
 
 
-def load_run_records(run_dir: pathlib.Path, split: str, bundle: Bundle) -> Manifest:
+def load_run_records(
+    run_dir: pathlib.Path,
+    split: str,
+    bundle: Bundle,
+    task: Task | None = None,
+) -> Manifest:
     """The records that a run was trained on, after checking a split of them.
 
     Args:
         run_dir: of the run.
         split: str. The split that will be read.
         bundle: the run's.
+        task: the model's, to leave damaged records out: what is whole of them is in
+            the run's `mended_evaluation`. Default: a damaged one is a mistake.
 
     Raises:
         UserError: if they are gone, damaged, or not those that the bundle's model
             was trained on.
     """
     settings = load_settings(run_dir / "config.json")
-    own = run_dir / "records"
-    manifest = load_manifest(own if own.is_dir() else pathlib.Path(settings.data))
+    manifest = load_manifest(_records_of(run_dir, settings))
     for field in ("task", "labels", "max_length", "stride", "text_pair", "preprocess"):
         ours, theirs = getattr(bundle.info, field), getattr(manifest, field)
         if ours != theirs:
@@ -93,5 +101,19 @@ def load_run_records(run_dir: pathlib.Path, split: str, bundle: Bundle) -> Manif
                 f"'{run_dir}' has a model with {field} {ours}, but records with "
                 f"{theirs}. Train it again with --overwrite."
             )
-    check_shards(manifest.directory, manifest.splits[split].shards)
+    if task is not None:
+        directory = run_dir / "mended_evaluation"
+        return mend_records(manifest, directory, task.label_names)
+    shards = manifest.splits[split].shards
+    check_shards(manifest.directory, shards, "Prepare the data again.")
     return manifest
+
+
+def _records_of(run_dir, settings):
+    # A run that pre-trained has other records mended.
+    if isinstance(settings, TrainSettings) and settings.mended_dir:
+        mended = run_dir / settings.mended_dir.name
+        if mended.is_dir():
+            return mended
+    own = run_dir / "records"
+    return own if own.is_dir() else pathlib.Path(settings.data)

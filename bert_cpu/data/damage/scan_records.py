@@ -23,6 +23,7 @@ _AROUND = HEADER.size + FOOTER.size
 _BUFFER = 2**20
 
 CUT_OFF = "is cut off"
+ENDS_EARLY = "is missing: the file ends there"
 WRONG_LENGTH = "has a wrong length CRC"
 WRONG_DATA = "has a wrong data CRC"
 
@@ -39,6 +40,13 @@ class Record:
         """The byte behind its last checksum."""
         return self.offset + _AROUND + len(self.data)
 
+    @property
+    def content(self) -> bytes:
+        """All of it, as it stands in the file."""
+        length = struct.pack("<Q", len(self.data))
+        crcs = masked_crc32c(length), masked_crc32c(self.data)
+        return HEADER.pack(len(self.data), crcs[0]) + self.data + FOOTER.pack(crcs[1])
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Damage:
@@ -49,7 +57,9 @@ class Damage:
     why: str  # What is wrong with the first of them.
 
 
-def scan_records(path: pathlib.Path) -> Iterator[Record | Damage]:
+def scan_records(
+    path: pathlib.Path, written_size: int = 0
+) -> Iterator[Record | Damage]:
     """Reads all of a file, in order: every byte is in a `Record` or a `Damage`.
 
     Two damaged records are two `Damage`s where the first one's length is known to
@@ -57,21 +67,25 @@ def scan_records(path: pathlib.Path) -> Iterator[Record | Damage]:
 
     Args:
         path: of a TFRecord file without compression.
+        written_size: int. Bytes that it once had. If it ends before them, but with
+            a whole record, there is a `Damage` of no bytes at its end.
     """
     size = path.stat().st_size
+    found: bytes | str = b""
     with path.open("rb", buffering=_BUFFER) as file:
         offset = 0
         while offset < size:
             found = _read(file, size - offset)
             if isinstance(found, bytes):
-                record = Record(offset, found)
-                yield record
+                yield (record := Record(offset, found))
                 offset = record.end
                 continue
             end = _end_of_damage(file, offset, size, found)
             yield Damage(offset, end - offset, found)
             offset = end
             file.seek(offset)
+    if size < written_size and isinstance(found, bytes):
+        yield Damage(size, 0, ENDS_EARLY)
 
 
 def _read(file: BinaryIO, left: int) -> bytes | str:

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from bert_cpu import storage
+from bert_cpu.data.damage.check_shards import check_shards
 from bert_cpu.data.pretraining.pieces import Pieces
 from bert_cpu.data.pretraining.shards import Shards
 from bert_cpu.errors import UserError
@@ -83,8 +84,15 @@ def save_pretraining_manifest(manifest: PretrainingManifest) -> None:
     storage.write_json(manifest.directory / FILE_NAME, content)
 
 
-def load_pretraining_manifest(directory: pathlib.Path) -> PretrainingManifest:
+def load_pretraining_manifest(
+    directory: pathlib.Path, checks_files: bool = True, instead: str = ""
+) -> PretrainingManifest:
     """Reads what `save_pretraining_manifest` wrote, and checks every file.
+
+    Args:
+        directory: of the records.
+        checks_files: bool. Else the caller checks `files`, before anything is read.
+        instead: see `check_shards`.
 
     Raises:
         UserError: if it is missing, not JSON, of another format or version, or has
@@ -102,7 +110,8 @@ def load_pretraining_manifest(directory: pathlib.Path) -> PretrainingManifest:
         # A file that is read must be listed, or it could be any.
         read = [VOCABULARY_NAME, *(name for info in infos for name in info.shards)]
         files = manifest.files | {name: manifest.files[name] for name in read}
-        storage.check_files(directory, files, _REMEDY)
+        if checks_files:
+            check_shards(directory, files, _REMEDY, instead)
         return manifest
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(
