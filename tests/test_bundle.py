@@ -16,8 +16,8 @@ from transformers import BertConfig
 from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import BundleInfo, check_bundle, open_bundle, save_bundle
-from bert_cpu.models.checkpoint import load_tokenizer
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.tasks.classify import Classify
 
 INFO = BundleInfo(

@@ -28,8 +28,8 @@ from bert_cpu.export.lean_graph import LeanGraph
 from bert_cpu.export.lean_weights import int8_rows
 from bert_cpu.export.tflite import length_buckets
 from bert_cpu.models.bundle import BundleInfo, save_bundle
-from bert_cpu.models.checkpoint import load_tokenizer
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.models.weights import collect_weights, encoder_names
 from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter

@@ -13,7 +13,8 @@ from bert_cpu.data.features import Featurizer
 from bert_cpu.data.manifest import load_manifest
 from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
-from bert_cpu.models.checkpoint import load_tokenizer, read_config
+from bert_cpu.models.checkpoint import read_config
+from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.tasks.classify import Classify
 
 NUMBER, TEXT, INTEGER = (int, float), str, int

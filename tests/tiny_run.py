@@ -87,7 +87,7 @@ def prepare(settings, directory):
     """Prepares the settings' files as a run on them does; gives the manifest."""
     from bert_cpu.data.prepare import prepare_records
     from bert_cpu.data.sources.open_source import open_source
-    from bert_cpu.models.checkpoint import load_tokenizer
+    from bert_cpu.models.load_tokenizer import load_tokenizer
     from bert_cpu.tasks.catalog import make_task
 
     task = make_task(settings)

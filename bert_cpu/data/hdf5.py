@@ -14,7 +14,10 @@ import h5py
 import numpy as np
 
 from bert_cpu import storage
+from bert_cpu.data.damage.open_hdf5 import open_hdf5
+from bert_cpu.data.damage.read_splits import read_splits
 from bert_cpu.data.features import Features
+from bert_cpu.data.hdf5_columns import TEXT, hdf5_columns, splits_of
 from bert_cpu.data.stored_example import to_json
 from bert_cpu.target import Target
 
@@ -23,7 +26,7 @@ _BUFFERED = 4096
 _CHUNK = 65_536
 # Sequences that stand at most so many tokens apart are read at once.
 _GAP = 1024
-_TOKENS = {"input_ids": "int32", "token_type_ids": "int8"}
+_TOKENS = ("input_ids", "token_type_ids")
 
 
 class HDF5Writer(contextlib.AbstractContextManager):
@@ -46,19 +49,14 @@ class HDF5Writer(contextlib.AbstractContextManager):
         with storage.full_disk_is_the_users(self._path):
             self._disk = _PatientFile(self._path, "w+")
         self._file = h5py.File(self._disk, "w")
-        columns = {
-            **_TOKENS,
-            **{name: target.dtype for name, target in targets.items()},
-            "row_splits": "int64",
-            **{_splits(name): "int64" for name in _lists(targets)},
-            "example": h5py.string_dtype(),
-        }
+        columns = hdf5_columns(targets)
         for name, dtype in columns.items():
+            kind = h5py.string_dtype() if dtype == TEXT else dtype
             self._file.create_dataset(
-                name, (0,), dtype, maxshape=(None,), chunks=(_CHUNK,)
+                name, (0,), kind, maxshape=(None,), chunks=(_CHUNK,)
             )
         self._waiting: dict[str, list] = {name: [] for name in columns}
-        self._ends = dict.fromkeys(["row_splits", *map(_splits, _lists(targets))], 0)
+        self._ends = dict.fromkeys(["row_splits", *map(splits_of, _lists(targets))], 0)
         for name in self._ends:
             self._waiting[name].append(0)
         self.shard_windows = {self._path.name: 0}
@@ -74,7 +72,7 @@ class HDF5Writer(contextlib.AbstractContextManager):
                 value = window.targets[name]
                 if target.is_list:
                     self._waiting[name].extend(value)
-                    self._end(_splits(name), len(value))
+                    self._end(splits_of(name), len(value))
                 else:
                     self._waiting[name].append(value)
             self._waiting["example"].append(kept)
@@ -116,13 +114,16 @@ class HDF5Reader:
         path: of the file that `HDF5Writer` wrote. It is opened here and stays
             open as long as the reader lives.
         targets: that it was written with.
+
+    Raises:
+        UserError: if it is not a file as `HDF5Writer` writes them.
     """
 
     def __init__(self, path: pathlib.Path, targets: Mapping[str, Target]):
-        self._file = h5py.File(path, "r")
-        self._splits = {"row_splits": self._file["row_splits"][:]}
-        for name in _lists(targets):
-            self._splits[_splits(name)] = self._file[_splits(name)][:]
+        self._file = open_hdf5(path, targets)
+        self._splits: dict[str, np.ndarray] = {}
+        for name in ("input_ids", *_lists(targets)):
+            self._splits[splits_of(name)] = read_splits(self._file, path, name)
         self._ones = {
             name: self._file[name][:] for name in targets if name not in _lists(targets)
         }
@@ -140,7 +141,7 @@ class HDF5Reader:
             for other targets the values `(n,)`.
         """
         columns = dict.fromkeys(_TOKENS, "row_splits")
-        columns |= {name: _splits(name) for name in self._names}
+        columns |= {name: splits_of(name) for name in self._names}
         found: dict[str, tuple[np.ndarray, ...]] = {}
         for name, splits in columns.items():
             starts = self._splits[splits][indices]
@@ -194,7 +195,3 @@ def _read_rows(dataset, starts, ends):
 
 def _lists(targets):
     return [name for name, target in targets.items() if target.is_list]
-
-
-def _splits(name):
-    return f"{name}_splits"

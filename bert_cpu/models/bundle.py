@@ -12,7 +12,8 @@ from transformers import BertConfig, BertTokenizerFast
 import bert_cpu
 from bert_cpu import storage
 from bert_cpu.errors import UserError
-from bert_cpu.models.checkpoint import load_tokenizer, read_config
+from bert_cpu.models.checkpoint import read_config
+from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.models.weights import (
     assign_weights,
     collect_weights,

@@ -18,7 +18,8 @@ from bert_cpu.data.pretraining.mend_pretraining import mend_pretraining
 from bert_cpu.data.pretraining.prepare import prepare_pretraining
 from bert_cpu.data.pretraining.vocabulary import train_vocabulary
 from bert_cpu.errors import UserError
-from bert_cpu.models.checkpoint import Checkpoint, load_tokenizer
+from bert_cpu.models.checkpoint import Checkpoint
+from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.training.check_followed import check_followed
 from bert_cpu.training.screen import Screen
