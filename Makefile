@@ -21,7 +21,7 @@ SWITCHES := RESUME OVERWRITE
 # Only what stands on the command line counts (a shell may have a NAME of its own),
 # and it reaches the command through the environment, so that quotes, spaces and
 # dollar signs stay what they are.
-GIVEN := $(foreach name,$(TRAIN) OUTPUT PART ENGINE $(SWITCHES),\
+GIVEN := $(foreach name,$(TRAIN) OUTPUT PART ENGINE DIR $(SWITCHES),\
 	$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
@@ -63,6 +63,11 @@ tflite: $(INSTALLED) ## Convert a run to TensorFlow Lite and compare: NAME=
 predict: $(INSTALLED) ## Answer a text with a converted run: NAME= TEXT="..."
 	@$(BIN)/bert-cpu predict runs/$(RUN) $(ARGS) \
 		$(if $(filter TEXT,$(GIVEN)),-- "$$TEXT")
+
+.PHONY: fsck
+fsck: $(INSTALLED) ## Check prepared records against their manifest: DIR= ENCODER=
+	@$(BIN)/bert-cpu fsck $(call options,ENCODER) $(ARGS) -- \
+		$(if $(filter DIR,$(GIVEN)),"$$DIR",records)
 
 .PHONY: hardware
 hardware: $(INSTALLED) ## Show what this processor has and what will be used: ENCODER=

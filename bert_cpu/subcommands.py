@@ -1,7 +1,7 @@
 """The commands: what each is asked, and who carries it out.
 
-Nothing heavy is imported until a command runs, and for `predict`, `search` and
-`hardware` not even then.
+Nothing heavy is imported until a command runs, and for `predict`, `search`, `fsck`
+and `hardware` not even then.
 """
 
 import dataclasses
@@ -194,6 +194,23 @@ class Search:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fsck:
+    """Check prepared records against their manifest: every file, record and count."""
+
+    # A directory of prepared records, of `prepare` or within a run.
+    directory: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    # The directory of the encoder that they must have been prepared for.
+    encoder: str | None = None
+    # Print JSON.
+    json: bool = False
+
+    def run(self) -> int:
+        from bert_cpu.commands import fsck
+
+        return fsck.run(**_given(self))
+
+
+@dataclasses.dataclass(frozen=True)
 class Hardware:
     """Show what this processor has, what will be used, and whether a model fits."""
 
@@ -231,6 +248,7 @@ COMMANDS: dict[str, Callable] = {
     "evaluate": Evaluate,
     "prepare": Prepare,
     "merge": Merge,
+    "fsck": Fsck,
     "hardware": Hardware,
 }
 

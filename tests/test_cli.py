@@ -19,7 +19,7 @@ from bert_cpu.settings import PrepareSettings, TrainSettings
 
 COMMANDS = [
     *("train", "pretrain", "export", "predict"),
-    *("search", "evaluate", "prepare", "hardware"),
+    *("search", "evaluate", "prepare", "fsck", "hardware"),
 ]
 HEAVY = ["tensorflow", "keras", "transformers", "matplotlib", "sklearn", "h5py"]
 
@@ -59,7 +59,7 @@ def test_the_help_of_a_command_explains_every_option(capsys, command):
     said = help_of(capsys, command)
     said = re.sub(r"[│╭╮╰╯─\s]+", " ", said)
     for field in dataclasses.fields(cli.COMMANDS[command]):
-        if field.name not in ("model", "texts", "queries"):
+        if field.name not in ("model", "texts", "queries", "directory"):
             # What is so by default can only be turned off.
             no = "no-" if field.default is True else ""
             flag = f"--{no}{field.name.replace('_', '-')}"
@@ -173,12 +173,13 @@ def test_texts_that_look_like_options_follow_two_dashes():
         (
             "",
             "A command is missing. Choose one of train, pretrain, export, predict, "
-            "search, evaluate, prepare, merge, hardware. See bert-cpu --help.",
+            "search, evaluate, prepare, merge, fsck, hardware. See bert-cpu --help.",
         ),
         (
             "tran --epochs 3",
             "There is no command 'tran'. Choose one of train, pretrain, export, "
-            "predict, search, evaluate, prepare, merge, hardware; see bert-cpu --help.",
+            "predict, search, evaluate, prepare, merge, fsck, hardware; see "
+            "bert-cpu --help.",
         ),
         ("--verbose", "Unrecognized options: --verbose. See bert-cpu --help."),
         (

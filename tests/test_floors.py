@@ -60,6 +60,7 @@ LIGHT = {
 }
 # Commands that answer at once.
 QUICK = [
+    "bert_cpu.commands.fsck",
     "bert_cpu.commands.hardware",
     "bert_cpu.commands.predict",
     "bert_cpu.commands.search",

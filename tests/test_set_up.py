@@ -69,6 +69,8 @@ def test_a_value_arrives_as_it_was_typed(make, value):
     assert arguments == ["train", "--data", value, "--learning-rate", "3e-5"]
     arguments = json.loads(make("predict", "NAME=my run", f"TEXT={value}"))
     assert arguments == ["predict", "runs/my run", "--", value]
+    arguments = json.loads(make("fsck", f"DIR={value}", "ENCODER=my bert"))
+    assert arguments == ["fsck", "--encoder", "my bert", "--", value]
 
 
 def test_switches_are_on_only_if_asked_for(make):
@@ -81,6 +83,7 @@ def test_switches_are_on_only_if_asked_for(make):
 def test_a_variable_of_the_shell_is_not_an_option(make):
     arguments = make("tflite", NAME="my-laptop", DATA="elsewhere.csv")
     assert json.loads(arguments) == ["export", "--name", "movie_reviews"]
+    assert json.loads(make("fsck", DIR="elsewhere")) == ["fsck", "--", "records"]
 
 
 @pytest.fixture
