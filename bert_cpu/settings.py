@@ -222,6 +222,8 @@ class TrainSettings(PrepareSettings, RunSettings):
     random_weights: bool = False
     # Lowest encoder layers (with the embeddings) that are left as they are.
     freeze_layers: int = 0
+    # Lowest encoder layers that are kept; those above are left out. 0: all.
+    keep_layers: int = 0
     # How token vectors become one, in the task embed.
     pooling: Literal["mean", "cls", "pooled"] = "mean"
     # Share of probability spread over the wrong labels, [0, 1).
@@ -232,9 +234,8 @@ class TrainSettings(PrepareSettings, RunSettings):
     def __post_init__(self):
         PrepareSettings.__post_init__(self)
         RunSettings.__post_init__(self)
-        expect(
-            self.freeze_layers >= 0, "freeze_layers", self.freeze_layers, "0 or more"
-        )
+        for field in ("freeze_layers", "keep_layers"):
+            expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
         smoothing = self.label_smoothing
         expect(0 <= smoothing < 1, "label_smoothing", smoothing, "a share in [0, 1)")
         expect(0 < self.layer_decay <= 1, "layer_decay", self.layer_decay, "in (0, 1]")
@@ -250,6 +251,7 @@ class TrainSettings(PrepareSettings, RunSettings):
             *prepared,
             *super().fixed_fields(),
             "freeze_layers",
+            "keep_layers",
             "pooling",
             "random_weights",
         )

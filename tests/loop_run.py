@@ -13,6 +13,7 @@ import tensorflow as tf
 import tiny_run
 
 from bert_cpu.data.pipeline import training_batches
+from bert_cpu.training.assemble import num_batches
 from bert_cpu.training.checkpoint import Checkpoints, Progress
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.history import History, read_history
@@ -20,7 +21,6 @@ from bert_cpu.training.loop import Trainee, train
 from bert_cpu.training.schedule import WarmupLinearDecay
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.stop import listening
-from bert_cpu.training.train import num_batches
 
 
 class At(Screen):

@@ -484,6 +484,12 @@ def test_more_frozen_layers_than_there_are(train, encoder):
     )
 
 
+def test_more_kept_layers_than_there_are(train, encoder):
+    assert train(write_rows("a.csv"), "--keep-layers", 2).mistake == (
+        f"--keep-layers is 2, but '{encoder}' has only 1 layers."
+    )
+
+
 # --- the run ---
 
 

@@ -389,3 +389,29 @@ def test_a_hub_id_is_fetched_and_an_unknown_one_is_explained(hub, tmp_path):
     assert "could not be had from the hub" in unknown
     assert any(path.endswith("/model.safetensors") for path in requests)
     assert not any(path.endswith("/pytorch_model.bin") for path in requests)
+
+
+def test_a_checkpoint_with_fewer_layers_computes_what_longhand_does(tmp_path):
+    config = tiny_bundle.CONFIG | {"num_hidden_layers": 3}
+    weights = tiny_bundle.random_weights(config)
+    tiny_bundle.write_bundle(tmp_path / "three", weights, config)
+    checkpoint = open_checkpoint(str(tmp_path / "three")).with_layers(2)
+    encoder = build_encoder(checkpoint.config)
+    checkpoint.assign_to(encoder)
+    ids = np.array([[2, 6, 7, 8, 3]])
+    inputs = {
+        "input_ids": ids,
+        "token_type_ids": np.zeros_like(ids),
+        "attention_mask": np.ones_like(ids),
+    }
+    pooled = encoder(inputs)["pooled"].numpy()[0]
+    expected = tiny_bundle.longhand_logits(
+        weights, config | {"num_hidden_layers": 2}, ids[0], np.zeros(5, int)
+    )
+    kernel, bias = weights["classifier.weight"], weights["classifier.bias"]
+    np.testing.assert_allclose(pooled @ kernel.T + bias, expected, atol=1e-4)
+
+
+def test_all_layers_are_kept_unless_it_is_said(directory):
+    checkpoint = open_checkpoint(str(directory))
+    assert checkpoint.with_layers(0) is checkpoint

@@ -119,6 +119,7 @@ def test_every_setting_can_be_typed():
         clip_norm=0.5,
         layer_decay=0.9,
         freeze_layers=1,
+        keep_layers=2,
         pooling="cls",
         dropout=0.0,
         label_smoothing=0.1,

@@ -10,9 +10,9 @@ from loop_run import At, Run, assert_same
 
 from bert_cpu.data.pipeline import training_batches
 from bert_cpu.errors import UserError
+from bert_cpu.training.assemble import num_batches
 from bert_cpu.training.class_weights import class_weights
 from bert_cpu.training.history import read_history
-from bert_cpu.training.train import num_batches
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Whole runs of a tiny BERT in this process, and every file that they leave."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -267,6 +268,30 @@ def test_more_frozen_layers_than_there_are_is_said(directory):
     settings = tiny_run.tiny_settings(directory, name="frozen", freeze_layers=2)
     with pytest.raises(UserError, match=r"--freeze-layers is 2, but .* only 1 layers"):
         tiny_run.run(settings)
+
+
+def test_only_the_layers_that_are_kept_are_trained_and_saved(directory):
+    path = directory / "kept"
+    path.mkdir()
+    start = tiny_run.write_encoder(path / "encoder", num_hidden_layers=3)
+    settings = tiny_run.tiny_settings(
+        path, epochs=1, keep_layers=2, freeze_layers=1, learning_rate=1e-9
+    )
+    tiny_run.run(settings)
+    config = json.loads((settings.run_dir / "bundle" / "config.json").read_text())
+    assert config["num_hidden_layers"] == 2
+    before = load_file(start / "model.safetensors")
+    after = tiny_run.trained_weights(settings.run_dir)
+    assert {name for name in after if ".layer." in name} == {
+        name for name in before if ".layer.0." in name or ".layer.1." in name
+    }
+    for name, value in after.items():
+        if not name.startswith("classifier"):
+            np.testing.assert_allclose(value, before[name], atol=1e-6, err_msg=name)
+    with pytest.raises(UserError, match=r"--freeze-layers is 3, but .* 2 layers left"):
+        tiny_run.run(
+            dataclasses.replace(settings, freeze_layers=3, name="frozen too far")
+        )
 
 
 @pytest.mark.parametrize("is_random", [False, True])

@@ -93,6 +93,7 @@ def test_what_is_given_anew_with_resume_counts(settings):
         ({"max_length": 64}, "--max-length is 64, but .* started with 128"),
         ({"batch_size": 8}, "--batch-size is 8, but .* started with 32"),
         ({"freeze_layers": 1}, "--freeze-layers is 1, but .* started with 0"),
+        ({"keep_layers": 1}, "--keep-layers is 1, but .* started with 0"),
     ],
 )
 def test_resume_with_changed_data_or_another_state_is_refused(

@@ -43,6 +43,7 @@ UNUSUAL = TrainSettings(
     layer_decay=0.9,
     random_weights=True,
     freeze_layers=2,
+    keep_layers=3,
     pooling="cls",
     dropout=0.0,
     label_smoothing=0.1,
@@ -145,7 +146,9 @@ def test_bad_preparation_is_refused(kind, field, value, expected):
         ("restarts", -1, "0 or more"),
         ("epochs", -1, "0 or more"),
         ("batch_size", -1, "1 or more"),
-        *((field, -1, "0 or more") for field in ("freeze_layers", "threads", "seed")),
+        *((field, -1, "0 or more") for field in ("freeze_layers", "keep_layers")),
+        ("seed", -1, "0 or more"),
+        ("threads", -1, "0 or more"),
         ("early_stopping", -1, "0 or more"),
         *(
             (field, value, "a share in [0, 1)")

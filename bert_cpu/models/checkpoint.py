@@ -31,6 +31,30 @@ class Checkpoint:
     config: BertConfig
     tokenizer: BertTokenizerFast
 
+    def with_layers(self, num_layers: int) -> "Checkpoint":
+        """The same with its lowest layers only; the pooler then reads the last of them.
+
+        A short cut to a small model: the lower layers of a BERT do most of its work
+        on many tasks, and those above are not computed (Sajjad et al. 2020,
+        https://arxiv.org/abs/2004.03844).
+
+        Args:
+            num_layers: int. How many are kept. 0: all.
+
+        Raises:
+            UserError: if there are not so many.
+        """
+        most = self.config.num_hidden_layers
+        if num_layers > most:
+            raise UserError(
+                f"--keep-layers is {num_layers}, but '{self.name}' has only {most} "
+                "layers."
+            )
+        if not num_layers:
+            return self
+        fields = {**self.config.to_dict(), "num_hidden_layers": num_layers}
+        return dataclasses.replace(self, config=BertConfig(**fields))
+
     def assign_to(
         self, model: keras.Model, head_names: Mapping[str, str] | None = None
     ) -> list[str]:

@@ -1,0 +1,217 @@
+"""From settings to all that a run trains with, built and not yet trained."""
+
+import dataclasses
+import math
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from bert_cpu.data.manifest import Manifest
+from bert_cpu.data.pipeline import evaluation_batches, training_batches
+from bert_cpu.errors import UserError
+from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.encoder_shape import read_encoder_shape
+from bert_cpu.hardware.memory import (
+    MemoryEstimate,
+    check_training_memory,
+    estimate_training_memory,
+)
+from bert_cpu.hardware.profile import Profile, choose_profile
+from bert_cpu.models.bundle import BundleInfo, save_bundle
+from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
+from bert_cpu.models.encoder import build_encoder
+from bert_cpu.settings import TrainSettings
+from bert_cpu.task import Task
+from bert_cpu.tasks.catalog import make_task
+from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
+from bert_cpu.training.class_weights import class_weights
+from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.evaluate import Evaluation
+from bert_cpu.training.loop import Trainee
+from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
+from bert_cpu.training.rates import freeze
+from bert_cpu.training.records import open_records
+from bert_cpu.training.screen import Screen
+from bert_cpu.training.step import make_predict_step, make_train_step
+from bert_cpu.training.strategy import make_strategy
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembled:
+    """What a run trains, with what, and how it measures that."""
+
+    settings: TrainSettings
+    strategy: tf.distribute.Strategy
+    task: Task
+    checkpoint: Checkpoint
+    manifest: Manifest
+    profile: Profile
+    memory: MemoryEstimate
+    trainee: Trainee
+    evaluation: Evaluation
+
+    @property
+    def model(self) -> keras.Model:
+        return self.trainee.model
+
+    def save_bundle(self, directory: pathlib.Path) -> None:
+        """Writes the model as it is now; see `models.bundle.save_bundle`."""
+        info = BundleInfo(
+            task=self.settings.task,
+            labels=self.manifest.labels,
+            max_length=self.manifest.max_length,
+            text_pair=self.manifest.text_pair,
+            preprocess=self.manifest.preprocess,
+            stride=self.manifest.stride,
+            options={name: getattr(self.settings, name) for name in self.task.options},
+        )
+        checkpoint = self.checkpoint
+        save_bundle(
+            directory,
+            self.model,
+            self.task,
+            checkpoint.config,
+            checkpoint.tokenizer,
+            info,
+        )
+
+
+def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assembled:
+    """Opens encoder and records, and builds model, optimizer and steps.
+
+    Args:
+        settings: of a run, whose directory is there.
+        cluster: which of the processes that train together this one is.
+        screen: shows how records are prepared, and what the encoder lacks.
+
+    Raises:
+        UserError: for every mistake in what was given; see the parts.
+    """
+    # First of all: TensorFlow joins a cluster only before its first operation.
+    strategy = make_strategy(cluster)
+    checkpoint = open_checkpoint(settings.encoder).with_layers(settings.keep_layers)
+    task = make_task(settings)
+    manifest = open_records(
+        settings,
+        task,
+        settings.run_dir / "records",
+        checkpoint,
+        screen,
+        settings.mended_dir,
+        cluster.is_chief,
+    )
+    weights = class_weights(manifest, settings.class_weights)
+    hardware = read_hardware()
+    profile = choose_profile(hardware, settings.dtype, settings.threads)
+    memory = _estimate_memory(settings, cluster, checkpoint, manifest, profile)
+    # Workers that one command started share this machine; others have their own.
+    check_training_memory(memory, hardware, settings.workers or 1)
+
+    # The same seed in all workers: they must start from the same head.
+    keras.utils.set_random_seed(settings.seed)
+    with strategy.scope():
+        model = _build(settings, task, checkpoint, manifest, profile.dtype)
+        head_names = task.head_names if task.has_pretrained_head else {}
+        if not settings.random_weights:
+            for name in checkpoint.assign_to(model, head_names):
+                screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
+        freeze(model, settings.freeze_layers)
+        schedule = make_schedule(settings, num_batches(manifest, settings))
+        optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)
+    is_compiled = choose_compiled(
+        settings.compile,
+        num_batches(manifest, settings) * settings.epochs,
+        manifest.splits["train"].length_histogram,
+    )
+    spec = evaluation_batches(manifest, "train", settings.batch_size).element_spec
+    evaluation = Evaluation(
+        make_predict_step(model, spec),
+        task,
+        manifest,
+        checkpoint.tokenizer.backend_tokenizer,
+    )
+    trainee = Trainee(
+        model,
+        optimizer,
+        make_train_step(
+            model,
+            lambda batch, outputs: task.losses(
+                batch, outputs, settings.label_smoothing
+            ),
+            optimizer,
+            strategy,
+            settings.accumulate,
+            spec,
+            is_compiled,
+        ),
+        lambda epoch, skip: training_batches(
+            manifest,
+            settings.batch_size,
+            settings.seed,
+            epoch,
+            skip,
+            weights,
+            cluster.index,
+            cluster.num_workers,
+            task.draw,
+            LENGTH_STEP if is_compiled else 1,
+        ),
+        lambda epoch: num_batches(manifest, settings),
+        schedule,
+        lambda: evaluation("validation"),
+        task.metrics,
+    )
+    return Assembled(
+        settings,
+        strategy,
+        task,
+        checkpoint,
+        manifest,
+        profile,
+        memory,
+        trainee,
+        evaluation,
+    )
+
+
+def num_batches(manifest: Manifest, settings: TrainSettings) -> int:
+    """Steps in one epoch."""
+    return math.ceil(manifest.splits["train"].windows / settings.batch_size)
+
+
+def _build(settings, task, checkpoint, manifest, dtype):
+    dropout = settings.dropout
+    encoder = build_encoder(checkpoint.config, dropout, dtype, task.reads_first_token)
+    if dropout is None:
+        dropout = checkpoint.config.classifier_dropout
+    if dropout is None:
+        dropout = checkpoint.config.hidden_dropout_prob
+    return task.build(encoder, manifest.labels, dropout)
+
+
+def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
+    shape = dataclasses.replace(
+        read_encoder_shape(checkpoint.directory / "config.json"),
+        num_hidden_layers=checkpoint.config.num_hidden_layers,
+    )
+    kept = " left" if settings.keep_layers else ""
+    if settings.freeze_layers > shape.num_hidden_layers:
+        raise UserError(
+            f"--freeze-layers is {settings.freeze_layers}, but '{checkpoint.name}' has "
+            f"only {shape.num_hidden_layers} layers{kept}."
+        )
+    if settings.batch_size % cluster.num_workers:
+        raise UserError(
+            f"--batch-size is {settings.batch_size}, but must be a multiple of the "
+            f"{cluster.num_workers} workers."
+        )
+    return estimate_training_memory(
+        shape,
+        settings.batch_size // cluster.num_workers,
+        max(manifest.splits["train"].length_histogram),
+        trainable_share=shape.trainable_share(settings.freeze_layers),
+        ema=settings.ema > 0,
+        accumulate=settings.accumulate > 1,
+        dtype=profile.dtype,
+    )
