@@ -28,6 +28,7 @@ _FOLDERS = {
     "training": "floor 4",
     "training/cluster": "",
     "export": "floor 4",
+    "search": "floor 5",
     "serving": "floor 5",
     "commands": "floor 6",
 }

@@ -1,0 +1,1 @@
+"""Sweeps: Keras Tuner looks for good settings, each trial a training of ours."""
