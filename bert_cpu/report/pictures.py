@@ -1,32 +1,13 @@
 """The pictures of a run, each with the words that go under it."""
 
-import dataclasses
-from collections.abc import Sequence
-
-from markupsafe import Markup
-
 from bert_cpu.report.bars import draw_latency, draw_lengths
 from bert_cpu.report.confusion import MAX_LABELS, draw_confusion
 from bert_cpu.report.curves import draw_loss, draw_validation
-from bert_cpu.report.drawing import HALF_WIDTH, Drawing
 from bert_cpu.report.palette import SERIES
+from bert_cpu.report.picture import Picture, make_picture
 from bert_cpu.report.read_run import Run
 from bert_cpu.report.spoken import metric_names, spoken
 from bert_cpu.report.text_map import draw_map
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """One `<svg>` with its title in two languages, key and caption."""
-
-    title: str
-    title_zh: str
-    caption: str
-    # (part of the palette, what is drawn in it)
-    key: Sequence[tuple[str, str]]
-    svg: Markup
-    # Too dense for half a page.
-    is_wide: bool
 
 
 def draw_pictures(run: Run) -> list[Picture]:
@@ -43,7 +24,7 @@ def draw_pictures(run: Run) -> list[Picture]:
 
 
 def _loss(run: Run) -> Picture | None:
-    return _picture(
+    return make_picture(
         draw_loss(run.steps, run.epochs),
         "Loss and learning rate",
         "损失与学习率",
@@ -59,7 +40,7 @@ def _loss(run: Run) -> Picture | None:
 
 def _validation(run: Run) -> Picture | None:
     names = metric_names(run.metrics)[:2]
-    return _picture(
+    return make_picture(
         draw_validation(run.epochs, names),
         "Validation after each epoch",
         "每轮验证",
@@ -77,7 +58,7 @@ def _confusion(run: Run) -> Picture | None:
             "the shares count all labels."
         )
     matrix = run.metrics.get("test", {}).get("confusion_matrix", [])
-    return _picture(
+    return make_picture(
         draw_confusion(labels, matrix),
         "Confusion matrix",
         "混淆矩阵",
@@ -86,7 +67,7 @@ def _confusion(run: Run) -> Picture | None:
 
 
 def _map(run: Run) -> Picture | None:
-    return _picture(
+    return make_picture(
         draw_map(run.mapped),
         "Where texts lie",
         "文本分布图",
@@ -101,7 +82,7 @@ def _lengths(run: Run) -> Picture | None:
     caption = "Training texts, with their special tokens."
     if "cut_texts" in data:
         caption += f" Texts of all splits that were cut: {data['cut_texts']:,}."
-    return _picture(
+    return make_picture(
         draw_lengths(data.get("length_histogram", {}), run.config.get("max_length")),
         "Text lengths",
         "文本长度",
@@ -115,23 +96,10 @@ def _latency(run: Run) -> Picture | None:
         for variant in run.tflite.get("variants", [])
     }
     names = list(latencies)
-    return _picture(
+    return make_picture(
         draw_latency(latencies),
         "Milliseconds for one text",
         "单条文本延迟（毫秒）",
         "TensorFlow Lite on the machine that converted the model; lower is better.",
         [(SERIES[index % len(SERIES)], name) for index, name in enumerate(names)],
     )
-
-
-def _picture(
-    drawing: Drawing | None,
-    title: str,
-    title_zh: str,
-    caption: str,
-    key: Sequence[tuple[str, str]] = (),
-) -> Picture | None:
-    if drawing is None:
-        return None
-    svg = drawing.to_svg(f"{title}. {caption}")
-    return Picture(title, title_zh, caption, key, svg, drawing.width > HALF_WIDTH * 1.2)

@@ -1,23 +1,16 @@
 """Writes `report.html`: one page that tells what a run did and what came out."""
 
 import dataclasses
-from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from bert_cpu import __version__
-from bert_cpu.report.marked_text import marked_text
 from bert_cpu.report.next_steps import next_steps
-from bert_cpu.report.number_filters import NUMBER_FILTERS
-from bert_cpu.report.one_line import one_line
+from bert_cpu.report.page_template import page_template
 from bert_cpu.report.palette import PALETTE
 from bert_cpu.report.pictures import draw_pictures
 from bert_cpu.report.read_run import Run, read_run
-from bert_cpu.report.spoken import metric_names, spoken, spoken_chinese
+from bert_cpu.report.spoken import metric_names
 from bert_cpu.settings import TrainSettings
 from bert_cpu.storage import written_aside
 
@@ -43,7 +36,7 @@ def write_report(run_dir: Path) -> Path:
         UserError: if `run_dir` is not a directory, or the disk is full.
     """
     run = read_run(run_dir)
-    page = _template().render(
+    page = page_template("report.html.jinja").render(
         run=run,
         names=metric_names(run.metrics),
         summary=_summary(run),
@@ -60,34 +53,6 @@ def write_report(run_dir: Path) -> Path:
     with written_aside(path) as aside:
         aside.write_text(page, encoding="utf-8")
     return path
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True,
-        # A run may lack any number; its place then shows a dash.
-        undefined=jinja2.ChainableUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-    )
-    filters: dict[str, Callable] = {
-        **NUMBER_FILTERS,
-        "marked": lambda line: marked_text(line["text"], line["marks"]),
-        "one_line": one_line,
-        "spoken": spoken,
-        "spoken_chinese": spoken_chinese,
-        "capitalize_first": lambda words: words[:1].upper() + words[1:],
-    }
-    environment.filters.update(filters)
-    source = resources.files("bert_cpu.report") / "report.html.jinja"
-    return environment.from_string(source.read_text(encoding="utf-8"))
-
-
-def _printable(value: Any) -> Any:
-    """Drops what UTF-8 can't write or a page mustn't hold from plain strings."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return one_line(value, 2000)
-    return value
 
 
 def _summary(run: Run) -> dict[str, Any] | None:
