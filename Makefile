@@ -15,13 +15,15 @@ TRAIN := $(PREPARE) NAME EPOCHS MINUTES BATCH_SIZE LEARNING_RATE SEED WORKERS \
 	THREADS DTYPE CLASS_WEIGHTS $(TOGETHER)
 PRETRAIN := DATA TEXT ENCODER MAX_LENGTH NAME EPOCHS MINUTES BATCH_SIZE \
 	LEARNING_RATE SEED WORKERS THREADS DTYPE $(TOGETHER)
+TUNE := $(PREPARE) NAME SPACE ALGORITHM BUDGET TRIALS OBJECTIVE MAX_LATENCY_MS \
+	MAX_SIZE_MB EPOCHS SEED WORKERS DTYPE FINAL_SEEDS
 HARDWARE := ENCODER MAX_LENGTH BATCH_SIZE WORKERS THREADS DTYPE
 SWITCHES := RESUME OVERWRITE
 
 # Only what stands on the command line counts (a shell may have a NAME of its own),
 # and it reaches the command through the environment, so that quotes, spaces and
 # dollar signs stay what they are.
-GIVEN := $(foreach name,$(TRAIN) OUTPUT PART ENGINE DIR $(SWITCHES),\
+GIVEN := $(foreach name,$(sort $(TRAIN) $(TUNE)) OUTPUT PART ENGINE DIR $(SWITCHES),\
 	$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
@@ -44,6 +46,11 @@ prepare: $(INSTALLED) ## Turn raw text into records: DATA= TEXT= LABEL= OUTPUT=
 .PHONY: train
 train: $(INSTALLED) ## Fine-tune and test a model: TASK= DATA= TEXT= LABEL= NAME= SEED=
 	@$(BIN)/bert-cpu train $(call options,$(TRAIN)) $(call switches,$(SWITCHES)) \
+		$(ARGS)
+
+.PHONY: tune
+tune: $(INSTALLED) ## Search good settings: BUDGET=30m DATA= NAME= WORKERS= SPACE=
+	@$(BIN)/bert-cpu tune $(call options,$(TUNE)) $(call switches,$(SWITCHES)) \
 		$(ARGS)
 
 .PHONY: pretrain

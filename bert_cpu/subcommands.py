@@ -14,6 +14,7 @@ from bert_cpu.commands.trains_alone import trains_alone
 from bert_cpu.errors import UserError
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.settings import PrepareSettings, TrainSettings
+from bert_cpu.tune_settings import TuneSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +69,17 @@ class Train(TrainSettings):
         from bert_cpu.commands import train
 
         return train.run(TrainSettings(**_given(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tune(TuneSettings):
+    """Search good settings of training, and train the best on several seeds."""
+
+    def run(self) -> int:
+        _start_tensorflow(self)
+        from bert_cpu.commands import tune
+
+        return tune.run(TuneSettings(**_given(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,6 +253,7 @@ class Hardware:
 # In the order of `--help`.
 COMMANDS: dict[str, Callable] = {
     "train": Train,
+    "tune": Tune,
     "pretrain": Pretrain,
     "export": Export,
     "predict": Predict,

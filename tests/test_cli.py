@@ -19,7 +19,7 @@ from bert_cpu.settings import PrepareSettings, TrainSettings
 
 COMMANDS = [
     *("train", "pretrain", "export", "predict"),
-    *("search", "evaluate", "prepare", "fsck", "hardware"),
+    *("search", "evaluate", "prepare", "fsck", "hardware", "tune"),
 ]
 HEAVY = ["tensorflow", "keras", "transformers", "matplotlib", "sklearn", "h5py"]
 
@@ -173,12 +173,12 @@ def test_texts_that_look_like_options_follow_two_dashes():
     [
         (
             "",
-            "A command is missing. Choose one of train, pretrain, export, predict, "
+            "A command is missing. Choose one of train, tune, pretrain, export, predict, "
             "search, evaluate, prepare, merge, fsck, hardware. See bert-cpu --help.",
         ),
         (
             "tran --epochs 3",
-            "There is no command 'tran'. Choose one of train, pretrain, export, "
+            "There is no command 'tran'. Choose one of train, tune, pretrain, export, "
             "predict, search, evaluate, prepare, merge, fsck, hardware; see "
             "bert-cpu --help.",
         ),

@@ -17,6 +17,8 @@ SEARCHABLE = (
     *("layer_decay", "freeze_layers", "keep_layers", "class_weights", "pooling"),
     *("max_length", "stride", "normalize", "stop_words", "stem"),
 )
+_FORMS = "{range: [low, high]}, {log: [low, high]}, a list of values, or one value"
+_KINDS = {"range", "log"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +99,15 @@ class SearchSpace:
         fixed = self.fixed
         return {n: d for n, d in self.dimensions.items() if n not in fixed}
 
+    @classmethod
+    def from_dict(cls, content: Mapping[Any, Any]) -> "SearchSpace":
+        """The space that a YAML file's content, or `as_dict`, describes.
+
+        Raises:
+            UserError: as `SearchSpace`, or if a dimension has another form.
+        """
+        return cls({str(name): _dimension(name, content[name]) for name in content})
+
     def as_dict(self) -> dict[str, Any]:
         """The space in the form of its YAML file."""
         content: dict[str, Any] = {}
@@ -168,3 +179,27 @@ def _ends(dimension):
     if isinstance(dimension, Range):
         return (dimension.low, dimension.high)
     return dimension.values
+
+
+def _dimension(name: Any, given: Any) -> Range | Choice:
+    if isinstance(given, dict):
+        ends = list(given.values())[0] if len(given) == 1 else None
+        if not isinstance(ends, list) or len(ends) != 2 or not given.keys() <= _KINDS:
+            raise UserError(f"{name} is {given}, but must be {_FORMS}.")
+        low, high = (_number(name, end) for end in ends)
+        return Range(low, high, is_log="log" in given)
+    values = given if isinstance(given, list) else [given]
+    return Choice(tuple(_number(name, value) for value in values))
+
+
+def _number(name, value):
+    """1e-5 as a number: YAML 1.1 takes it for a word, because it has no point."""
+    if isinstance(value, str) and name in SEARCHABLE and kind_of(name) is float:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    # Checked by the space, except for what can't even be compared.
+    if not isinstance(value, int | float | str):
+        raise UserError(f"{name} has the value {value!r}, but must be {_FORMS}.")
+    return value

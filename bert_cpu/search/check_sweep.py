@@ -1,0 +1,69 @@
+"""What no trial of a sweep could do, refused before any begins."""
+
+from bert_cpu.errors import UserError
+from bert_cpu.models.checkpoint import Checkpoint
+from bert_cpu.search.recipes import ends_of, final_recipes
+from bert_cpu.search.shared_records import check_prepared
+from bert_cpu.search.space import SearchSpace
+from bert_cpu.tasks.catalog import make_task
+from bert_cpu.training.records import check_length
+from bert_cpu.tune_settings import TuneSettings
+
+
+def check_sweep(
+    settings: TuneSettings, space: SearchSpace, checkpoint: Checkpoint
+) -> str:
+    """Finds the objective, and refuses what can't be searched together.
+
+    Args:
+        settings: of the sweep.
+        space: that is searched.
+        checkpoint: the encoder.
+
+    Returns:
+        The name of the objective: the one that was asked for, or the task's first
+        metric.
+
+    Raises:
+        UserError: if no trial reports the objective, the space doesn't fit the
+            algorithm, the encoder or the data, or a final run is there already.
+    """
+    objective = _objective(settings)
+    if settings.algorithm == "hyperband" and "epochs" in space.dimensions:
+        raise UserError(
+            "The search space has epochs, but hyperband chooses them itself, up to "
+            "--epochs. Leave them out, or choose --algorithm bayesian or random."
+        )
+    check_prepared(settings, space)
+    most = checkpoint.config.num_hidden_layers
+    for name in ("keep_layers", "freeze_layers"):
+        highest = max(ends_of(space, name)) if name in space.dimensions else 0
+        if highest > most:
+            raise UserError(
+                f"The search space has {highest} for {name}, but '{checkpoint.name}' "
+                f"has only {most} layers."
+            )
+    if "max_length" in space.dimensions:
+        check_length(max(ends_of(space, "max_length")), checkpoint)
+    if not settings.resume and not settings.overwrite:
+        for run in final_recipes(settings, space, {}).values():
+            if run.run_dir.exists():
+                raise UserError(
+                    f"'{run.run_dir}' exists, which the sweep would train at its end. "
+                    "Replace it by --overwrite, or choose another --name."
+                )
+    return objective
+
+
+def _objective(settings):
+    metrics = make_task(settings).metrics
+    # Of a converted model there are answers, and no loss.
+    known = [*metrics] if settings.has_limits else [*metrics, "loss"]
+    objective = settings.objective or metrics[0]
+    if objective not in known:
+        limits = " under a limit" if settings.has_limits else ""
+        raise UserError(
+            f"--objective is {objective}, which no trial of --task {settings.task} "
+            f"reports{limits}. Choose among {', '.join(known)}."
+        )
+    return objective
