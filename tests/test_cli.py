@@ -173,8 +173,9 @@ def test_texts_that_look_like_options_follow_two_dashes():
     [
         (
             "",
-            "A command is missing. Choose one of train, tune, pretrain, export, predict, "
-            "search, evaluate, prepare, merge, fsck, hardware. See bert-cpu --help.",
+            "A command is missing. Choose one of train, tune, pretrain, export, "
+            "predict, search, evaluate, prepare, merge, fsck, hardware. See "
+            "bert-cpu --help.",
         ),
         (
             "tran --epochs 3",

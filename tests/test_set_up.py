@@ -80,6 +80,18 @@ def test_switches_are_on_only_if_asked_for(make):
     assert json.loads(arguments) == ["prepare", "--output", "my records", "--overwrite"]
 
 
+def test_tune_passes_its_options_on(make):
+    arguments = make("tune", "BUDGET=1h30m", "NAME=mine", "WORKERS=2", "DATA=a b.csv")
+    assert sorted(json.loads(arguments)) == sorted(
+        ["tune", "--budget", "1h30m", "--name", "mine", "--workers", "2"]
+        + ["--data", "a b.csv"]
+    )
+    arguments = make("tune", "MAX_LATENCY_MS=5", "SPACE=s.yaml", "RESUME=1")
+    assert sorted(json.loads(arguments)) == sorted(
+        ["tune", "--max-latency-ms", "5", "--space", "s.yaml", "--resume"]
+    )
+
+
 def test_a_variable_of_the_shell_is_not_an_option(make):
     arguments = make("tflite", NAME="my-laptop", DATA="elsewhere.csv")
     assert json.loads(arguments) == ["export", "--name", "movie_reviews"]

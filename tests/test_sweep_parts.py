@@ -13,7 +13,7 @@ import pytest
 
 from bert_cpu.errors import UserError
 from bert_cpu.search.child import last_words, run_child
-from bert_cpu.search.final_runs import describe_final
+from bert_cpu.search.final_runs import describe_final, final_runs
 from bert_cpu.search.importance import LEAST_TRIALS, importance
 from bert_cpu.search.median_rule import is_below_median
 from bert_cpu.search.oracle import drop_states, make_oracle, reload_oracle
@@ -303,6 +303,47 @@ def test_the_gain_is_the_mean_of_the_differences_with_its_error():
     alone = describe_final(runs[:1], "accuracy")
     assert "gain" not in alone
     assert alone["recipes"]["best"]["deviation"] is None
+
+
+# Stands in for training: its score is the learning rate.
+TRAIN = """
+import json, pathlib, sys
+run_dir = pathlib.Path(sys.argv[1])
+rate = json.loads((run_dir / "config.json").read_text())["learning_rate"]
+assert (run_dir / "records" / "shard").read_text() == "records"
+scores = {"accuracy": rate}
+metrics = {"validation": scores, "test": scores, "metrics": ["accuracy"]}
+metrics["train"] = {"seconds": 1.0}
+(run_dir / "metrics.json").write_text(json.dumps(metrics))
+"""
+
+
+def test_a_final_run_is_trained_again_only_if_the_best_is_another(tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "shard").write_text("records")
+
+    def finish(rate, program=TRAIN):
+        settings = TuneSettings(runs_dir=str(tmp_path / "runs"), final_seeds=1)
+        recipes = final_recipes(settings, SPACE, {"learning_rate": rate})
+        state = SweepState(StopRequest(), None)
+        return final_runs(
+            recipes,
+            lambda train: tmp_path / "records",
+            [EVERY],
+            python(program),
+            state,
+            lambda line: None,
+        )
+
+    def scores(runs):
+        return {run["recipe"]: run["test"]["accuracy"] for run in runs}
+
+    assert scores(finish(0.1)) == {"best": 0.1, "default": 5e-5}
+    # Nothing is left to do: this program would fail.
+    assert scores(finish(0.1, "raise SystemExit(1)")) == {"best": 0.1, "default": 5e-5}
+    assert scores(finish(0.2)) == {"best": 0.2, "default": 5e-5}
+    with pytest.raises(UserError, match="could not be trained: no room"):
+        finish(0.3, "print('no room'); raise SystemExit(2)")
 
 
 def test_keras_tuner_and_this_file_agree_on_what_a_state_is(tmp_path):

@@ -179,6 +179,15 @@ def test_a_final_run_that_is_there_already(tune):
     )
 
 
+def test_a_directory_that_is_no_run_is_left_alone(tune):
+    (tune.runs / "mine-best-0").mkdir(parents=True)
+    assert tune("--overwrite").mistake == (
+        f"'{tune.runs / 'mine-best-0'}' is not a run (it has no config.json), so "
+        "--overwrite does not delete it. Choose another --name."
+    )
+    assert (tune.runs / "mine-best-0").is_dir()
+
+
 def test_epochs_and_hyperband(tune):
     assert tune(space="epochs: [1, 2]").mistake.startswith(
         "The search space has epochs, but hyperband chooses them itself"

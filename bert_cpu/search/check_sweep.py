@@ -45,14 +45,24 @@ def check_sweep(
             )
     if "max_length" in space.dimensions:
         check_length(max(ends_of(space, "max_length")), checkpoint)
-    if not settings.resume and not settings.overwrite:
-        for run in final_recipes(settings, space, {}).values():
-            if run.run_dir.exists():
-                raise UserError(
-                    f"'{run.run_dir}' exists, which the sweep would train at its end. "
-                    "Replace it by --overwrite, or choose another --name."
-                )
+    if not settings.resume:
+        _expect_free(settings, space)
     return objective
+
+
+def _expect_free(settings, space):
+    for run in final_recipes(settings, space, {}).values():
+        run_dir = run.run_dir
+        if run_dir.exists() and not settings.overwrite:
+            raise UserError(
+                f"'{run_dir}' exists, which the sweep would train at its end. "
+                "Replace it by --overwrite, or choose another --name."
+            )
+        if run_dir.exists() and not (run_dir / "config.json").is_file():
+            raise UserError(
+                f"'{run_dir}' is not a run (it has no config.json), so --overwrite "
+                "does not delete it. Choose another --name."
+            )
 
 
 def _objective(settings):

@@ -16,9 +16,12 @@ from bert_cpu.search.child import last_words, run_child
 from bert_cpu.search.slots import run_slots
 from bert_cpu.search.state import SweepState
 from bert_cpu.settings import TrainSettings
-from bert_cpu.stored_settings import save_settings
+from bert_cpu.stored_settings import load_settings, save_settings
 from bert_cpu.training.checkpoint import has_checkpoint
 from bert_cpu.training.run_directory import start_run
+
+# What may differ in a run that is the same; of prepared data the path is whole.
+_FREE = ("data", "threads", "resume", "overwrite")
 
 
 def final_runs(
@@ -61,6 +64,9 @@ def final_runs(
             except queue.Empty:
                 return
             settings = dataclasses.replace(settings, threads=len(cores))
+            if not _is_the_same(settings):
+                # Of a best that a sweep which went on has found a better one than.
+                shutil.rmtree(settings.run_dir, ignore_errors=True)
             if not (settings.run_dir / "metrics.json").is_file():
                 _train(settings, records(settings), cores, command, state)
             if not state.stop.is_set:
@@ -111,6 +117,16 @@ def describe_final(runs: Sequence[Mapping[str, Any]], metric: str) -> dict[str, 
             statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else None
         )
     return content
+
+
+def _is_the_same(settings):
+    """Whether the run that is there, if one is, was trained as it is to be now."""
+    path = settings.run_dir / "config.json"
+    if not path.is_file():
+        return True
+    before = load_settings(path)
+    now = {name: getattr(settings, name) for name in _FREE}
+    return dataclasses.replace(before, **now) == settings
 
 
 def _train(settings, records, cores, command, state):

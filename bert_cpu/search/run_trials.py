@@ -37,9 +37,10 @@ def run_trials(
     """
     settings, state = runner.settings, runner.state
     oracle = make_oracle(settings, space, runner.objective, lambda: state.is_over)
-    if role != "worker" and settings.resume:
-        reload_oracle(oracle, settings.sweep_dir)
     tuner = SweepTuner(oracle, runner, shares[0])
+    if role != "worker" and settings.resume:
+        # Not before the tuner has told it where its files are.
+        reload_oracle(oracle, settings.sweep_dir)
     seen = 0
 
     def look():

@@ -178,6 +178,8 @@ class TrialRunner:
             record |= found | {"score": worth, "variant": variant}
         elif reason is None:
             record |= {"status": "failed", "message": last_words(log)}
+            if code < 0:
+                record["message"] = f"Signal {-code} ended it. {record['message']}"
         elif reason == "stop":
             raise LeaveTrial
         elif not self._scores(directory):
