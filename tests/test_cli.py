@@ -127,6 +127,7 @@ def test_every_setting_can_be_typed():
         early_stopping=2,
         ema=0.9,
         seed=3,
+        compile="off",
         dtype="float32",
         threads=1,
         cluster="a:1,b:1",

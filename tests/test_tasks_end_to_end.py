@@ -115,6 +115,7 @@ def assert_alike(found, expected, where="answer"):
 def test_evaluate_measures_what_training_did(run_of, name):
     run = run_of(name)
     measured = json.loads(succeed("evaluate", *run.where, "--json").out)
+    assert measured.pop("left_out")["records"] == 0
     assert (measured.pop("name"), measured.pop("split")) == (name, "test")
     expected = run.read_json("metrics.json")
     assert measured["examples"] == 8
