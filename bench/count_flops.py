@@ -2,7 +2,10 @@
 
 
 def count_flops(shape: dict[str, int], length: int, num_labels: int = 2) -> float:
-    """Of one sequence's forward pass; a training step has three times as many.
+    """Of a classifier's forward pass; a training step has three times as many.
+
+    The last block counts for the first token only, since the head reads no other.
+    Who computes the rest of it does work that nobody asked for.
 
     Only matrix products count, a multiplication and an addition each: norms,
     softmax and activations are under 2 % and are no work of the matrix units.
@@ -15,13 +18,13 @@ def count_flops(shape: dict[str, int], length: int, num_labels: int = 2) -> floa
         num_labels: of the classifier.
     """
     hidden, intermediate = shape["hidden_size"], shape["intermediate_size"]
-    # Query, key, value and output; then up and down.
-    products = 4 * hidden * hidden + 2 * hidden * intermediate
-    # Scores of each token with each, and their sum of values, over all heads.
-    attention = 2 * length * hidden
-    layers = shape["num_hidden_layers"] * length * (products + attention)
+    keys = 2 * hidden * hidden  # And values, of every token.
+    # Query and output; up and down; scores with each token and their sum of values.
+    queries = 2 * hidden * hidden + 2 * hidden * intermediate + 2 * length * hidden
+    num_blocks = shape["num_hidden_layers"]
+    num_queries = (num_blocks - 1) * length + 1
     head = hidden * hidden + hidden * num_labels
-    return 2.0 * (layers + head)
+    return 2.0 * (num_blocks * length * keys + num_queries * queries + head)
 
 
 def count_weight_bytes(shape: dict[str, int], bytes_per_weight: int) -> float:

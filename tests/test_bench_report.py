@@ -77,13 +77,14 @@ def test_operations_are_those_of_the_products_that_numpy_would_make():
         counted += 2 * left.shape[0] * left.shape[1] * right.shape[1]
         return left @ right
 
-    for _ in range(SHAPE["num_hidden_layers"]):
-        x = np.zeros((length, hidden))
-        for _ in ("query", "key", "value", "output"):
-            multiply(x, np.zeros((hidden, hidden)))
+    for block in range(SHAPE["num_hidden_layers"]):
+        tokens = np.zeros((length, hidden))
+        x = tokens if block < SHAPE["num_hidden_layers"] - 1 else tokens[:1]
+        for each in (x, tokens, tokens, x):  # Query, key, value and output.
+            multiply(each, np.zeros((hidden, hidden)))
         for _ in range(2):  # Heads, each with half of the features.
             half = np.zeros((length, hidden // 2))
-            scores = multiply(half, half.T)
+            scores = multiply(half[: len(x)], half.T)
             multiply(scores, half)
         grown = multiply(x, np.zeros((hidden, SHAPE["intermediate_size"])))
         multiply(grown, np.zeros((SHAPE["intermediate_size"], hidden)))
