@@ -82,11 +82,15 @@ hardware: $(INSTALLED) ## Show what this processor has and what will be used: EN
 
 .PHONY: test
 test: $(INSTALLED) ## Run the fast tests, in two processes
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not faults" -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(INSTALLED) ## Run the slow tests: real checkpoints and whole runs
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest -m "slow and not faults" $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## Run the tests that kill, stop and cut off processes: long
+	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style and types: ruff and mypy
