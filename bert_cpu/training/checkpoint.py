@@ -26,6 +26,8 @@ from bert_cpu.errors import UserError
 
 _FORMAT = "bert_cpu.checkpoint"
 _REMEDY = "Start again with --overwrite."
+# What a process leaves that is killed while it writes: ours, and safetensors'.
+_HALF_WRITTEN = (".*.partial", ".tmp*")
 
 
 @dataclasses.dataclass
@@ -199,7 +201,7 @@ class Checkpoints:
         for path in good[: self._keep]:
             kept |= _files_of(path)
         # First what says that a checkpoint is there, then what it consists of.
-        for pattern in ("step-*.json", "*.safetensors", ".*.partial"):
+        for pattern in ("step-*.json", "*.safetensors", *_HALF_WRITTEN):
             for path in self._directory.glob(pattern):
                 if path.name not in kept:
                     path.unlink()
