@@ -4,6 +4,7 @@ Nothing heavy is imported here or for `--help`, `predict`, `search` and `hardwar
 """
 
 import contextlib
+import dataclasses
 import io
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import tyro
 
 import bert_cpu
+from bert_cpu.commands.began_with import began_with
 from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import UserError
@@ -45,6 +47,18 @@ def _parse(arguments):
 
 
 def _settings_of(arguments):
+    before = began_with(arguments)
+    if before is not None:
+        kind = COMMANDS[arguments[0]]
+        fields = {f.name: getattr(before, f.name) for f in dataclasses.fields(before)}
+        # What was turned on may be typed again, so it has to be known, and so has its
+        # opposite.
+        return tyro.cli(
+            kind,
+            prog=f"bert-cpu {arguments[0]}",
+            args=arguments[1:],
+            default=kind(**fields),
+        )
     return tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="bert-cpu",

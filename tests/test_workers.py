@@ -12,11 +12,11 @@ import pytest
 import safetensors.numpy
 import three_steps
 import tiny_run
+from tiny_command import succeed
 
 from bert_cpu.commands import start_workers as start_module
 from bert_cpu.commands import train as train_command
 from bert_cpu.errors import UserError
-from bert_cpu.settings import TrainSettings
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.launch import launch_workers
@@ -213,21 +213,37 @@ def directory(tmp_path_factory):
     return directory
 
 
-def test_a_run_goes_on_with_as_many_workers_as_it_began_with(directory, monkeypatch):
-    begun = tiny_run.tiny_settings(directory, name="two", workers=2)
-    start_run(begun)
-    checkpoints = begun.run_dir / "checkpoints"
+@needs_two_cores
+@pytest.mark.parametrize(
+    "begun, typed, workers",
+    [(2, (), 2), (1, (), 1), (1, ("--workers", "2"), 2), (2, ("--workers", "1"), 1)],
+)
+def test_a_run_goes_on_with_as_many_workers_as_it_began_with_or_is_told(
+    directory, tmp_path, monkeypatch, begun, typed, workers
+):
+    settings = tiny_run.tiny_settings(
+        directory, name="begun", runs_dir=str(tmp_path), workers=begun
+    )
+    start_run(settings)
+    checkpoints = settings.run_dir / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "step-00000000.json").write_text('{"version": 1}')
-    launched = []
+    launched, alone = [], []
     monkeypatch.setattr(
         start_module, "launch_workers", lambda *given: launched.append(given) or 0
     )
-    resumed = TrainSettings(name="two", runs_dir=begun.runs_dir, resume=True)
-    assert train_command.run(resumed) == 0
-    ((command, workers, threads),) = launched
-    assert command[-2:] == ["bert_cpu.commands.worker", str(begun.run_dir)]
-    assert (workers, threads) == (2, 1)
+    monkeypatch.setattr(
+        train_command, "train_and_show", lambda *given: alone.append(given) or 0
+    )
+    where = ("--name", "begun", "--runs-dir", str(tmp_path))
+    succeed("train", "--resume", *where, *typed)
+    if workers == 1:
+        ((found, cluster),) = alone
+        assert (launched, found.workers, cluster.num_workers) == ([], 1, 1)
+    else:
+        ((command, *found),) = launched
+        assert command[-2:] == ["bert_cpu.commands.worker", str(settings.run_dir)]
+        assert (alone, found) == ([], [workers, 1])
 
 
 @needs_two_cores

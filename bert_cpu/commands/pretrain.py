@@ -20,7 +20,7 @@ from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.cluster.together import together
 from bert_cpu.training.pretrain import run_pretraining
 from bert_cpu.training.pretraining_data import open_pretraining_records
-from bert_cpu.training.run_directory import begun_run, followed_run
+from bert_cpu.training.run_directory import begun_run
 from bert_cpu.training.screen import Screen
 
 
@@ -77,7 +77,7 @@ def _pretrain_in_cluster(settings, cluster):
     if settings.restarts:
         return start_member(settings)
     if not cluster.is_chief:
-        return pretrain_and_show(followed_run(settings), cluster)
+        return pretrain_and_show(settings, cluster)
     with begun_run(settings) as begun:
         if begun.skip_damaged:
             _prepare(begun)  # Mended before the others are met, who look for it then.

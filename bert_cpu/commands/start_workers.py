@@ -21,9 +21,7 @@ _WORKER = (sys.executable, "-m", "bert_cpu.commands.worker")
 
 
 def with_workers(settings: Settings) -> Settings:
-    """Settles on a number of workers; a run that goes on has the one it began with."""
-    if settings.resume:
-        return settings
+    """Settles on a number of workers for this machine, if settings leave it open."""
     return choose_workers(settings, read_numa_nodes(), read_hardware().cores)
 
 

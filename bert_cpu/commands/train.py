@@ -18,7 +18,7 @@ from bert_cpu.training.cluster.facts import gather_facts
 from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.cluster.together import together
 from bert_cpu.training.records import open_records
-from bert_cpu.training.run_directory import begun_run, followed_run
+from bert_cpu.training.run_directory import begun_run
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.train import run_training
 from bert_cpu.training.whole_batch import keep_whole_batch
@@ -38,7 +38,6 @@ def run(settings: TrainSettings) -> int:
     if cluster.num_workers > 1:
         return _train_in_cluster(settings, cluster)
     with begun_run(with_workers(settings)) as begun:
-        # Asked of the run, because one that goes on has as many as it began with.
         if begun.workers > 1 or begun.restarts:
             return _start(begun)
         return train_and_show(begun, cluster)
@@ -82,7 +81,7 @@ def _train_in_cluster(settings, cluster):
     if settings.restarts:
         return start_member(settings)
     if not cluster.is_chief:
-        return train_and_show(followed_run(settings), cluster)
+        return train_and_show(settings, cluster)
     with begun_run(settings) as begun:
         if begun.skip_damaged:
             _open(begun)  # Mended before the others are met, who look for it then.

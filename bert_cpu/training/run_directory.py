@@ -39,9 +39,9 @@ def begun_run(settings: Settings) -> Iterator[Settings]:
 def start_run(settings: Settings) -> Settings:
     """Makes the run's directory, or finds the one to go on with.
 
-    With `resume`, the settings are those that the run was started with, and
-    those given now that are not the defaults. Not all can be given anew: the
-    data and what the saved state depends on stay as they were.
+    With `resume`, the settings are all those that the run has from now on. Not all
+    may differ from those that it was started with: the data and what the saved state
+    depends on stay as they were.
 
     Returns:
         The settings, as written to the run's `config.json`: with the whole path of
@@ -58,7 +58,7 @@ def start_run(settings: Settings) -> Settings:
         data = str(pathlib.Path(settings.data).absolute())
         settings = dataclasses.replace(settings, data=data)
     if settings.resume:
-        settings = _resumed(settings)
+        _check_resumed(settings)
     elif run_dir.exists():
         if not settings.overwrite:
             raise UserError(
@@ -82,18 +82,6 @@ def start_run(settings: Settings) -> Settings:
     return settings
 
 
-def followed_run(settings: Settings) -> Settings:
-    """The settings of a run that another process, the chief, begins or goes on with.
-
-    Args:
-        settings: as they were given to this process, which writes nothing.
-
-    Raises:
-        UserError: as `start_run`, if it is to go on and can't.
-    """
-    return _resumed(settings) if settings.resume else settings
-
-
 def find_run(runs_dir: str, name: str) -> pathlib.Path:
     """The directory of a run that was started.
 
@@ -113,7 +101,7 @@ def find_run(runs_dir: str, name: str) -> pathlib.Path:
     return run_dir
 
 
-def _resumed(settings):
+def _check_resumed(settings):
     run_dir = find_run(settings.runs_dir, settings.name)
     if not has_checkpoint(run_dir / "checkpoints"):
         raise UserError(
@@ -126,23 +114,14 @@ def _resumed(settings):
             f"'{run_dir}' was begun by another command. Go on with it by that one, or "
             "choose another --name."
         )
-    defaults = type(settings)()
-    given = {
-        field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(settings)
-        if getattr(settings, field.name) != getattr(defaults, field.name)
-    }
     for name in settings.fixed_fields():
-        was = getattr(before, name)
-        if given.get(name, was) != was:
+        now, was = getattr(settings, name), getattr(before, name)
+        if now != was:
             raise UserError(
-                f"--{name.replace('_', '-')} is {given[name]}, but '{run_dir}' was "
-                f"started with {was} and can only go on with that. Leave it out, or "
-                "start again with --overwrite."
+                f"--{name.replace('_', '-')} is {now}, but '{run_dir}' was started "
+                f"with {was} and can only go on with that. Leave it out, or start "
+                "again with --overwrite."
             )
-    # Which machines work together is no matter of the run's.
-    now = {"overwrite": False, "cluster": None, "index": None}
-    return dataclasses.replace(before, **{**now, **given})
 
 
 def _set_aside(run_dir):
