@@ -1,15 +1,19 @@
 """Several processes that train together do what one alone does."""
 
+import functools
+import itertools
 import json
 import os
 import signal
 import socket
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
 import safetensors.numpy
+import tensorflow as tf
 import three_steps
 import tiny_run
 from tiny_command import succeed
@@ -17,6 +21,7 @@ from tiny_command import succeed
 from bert_cpu.commands import start_workers as start_module
 from bert_cpu.commands import train as train_command
 from bert_cpu.errors import UserError
+from bert_cpu.layers.dropout import Dropout
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.launch import launch_workers
@@ -246,22 +251,58 @@ def test_a_run_goes_on_with_as_many_workers_as_it_began_with_or_is_told(
         assert (alone, found) == ([], [workers, 1])
 
 
+@pytest.fixture(scope="module")
+def two_workers(directory):
+    """Trains in two, once for each way: their weights and what dropout left of ones."""
+
+    @functools.cache
+    def train(accumulate):
+        script = str(tiny_run.TESTS / "three_steps.py")
+        command = [sys.executable, script, str(directory), str(accumulate)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", tiny_run.environment()["PYTHONPATH"])
+            assert launch_workers(command, 2, 1) == 0
+        return [
+            safetensors.numpy.load_file(directory / f"worker-{index}.safetensors")
+            for index in range(2)
+        ], [np.load(directory / f"dropped-{index}.npy") for index in range(2)]
+
+    return train
+
+
 @needs_two_cores
 # Two updates of two batches and one, or an update a batch.
 @pytest.mark.parametrize("accumulate", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_two_workers_agree_with_one(directory, accumulate, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", tiny_run.environment()["PYTHONPATH"])
-    script = str(tiny_run.TESTS / "three_steps.py")
-    command = [sys.executable, script, str(directory), str(accumulate)]
-    assert launch_workers(command, 2, 1) == 0
-    two = [
-        safetensors.numpy.load_file(directory / f"worker-{index}.safetensors")
-        for index in range(2)
-    ]
-    losses, one = three_steps.train(directory, Cluster(), accumulate)
+def test_two_workers_agree_with_one(directory, two_workers, accumulate):
+    two, _ = two_workers(accumulate)
+    losses, one, _ = three_steps.train(directory, Cluster(), accumulate)
     assert len(losses) == 3
     assert two[0].keys() == two[1].keys() == one.keys()
     for path, expected in one.items():
         np.testing.assert_array_equal(two[0][path], two[1][path], err_msg=path)
         # Two halves of a sum are rounded otherwise than the whole.
         np.testing.assert_allclose(two[0][path], expected, atol=1e-5, err_msg=path)
+
+
+@needs_two_cores
+def test_each_worker_drops_by_choices_of_its_own(two_workers):
+    _, (first, second) = two_workers(1)
+    layer = Dropout(0.5, seed=1)
+    alone = [layer(tf.ones(999), training=True).numpy() for _ in range(2)]
+    # Or a run of one process would not be what it was before there were several.
+    np.testing.assert_array_equal(first, alone)
+    choices = [mask > 0 for mask in (*first, *second)]
+    for one, other in itertools.combinations(choices, 2):
+        # Of fair coins half agree, with a standard deviation of 16 in 999.
+        assert abs((one == other).sum() - 499.5) < 5 * 16
+
+
+def test_replicas_whose_seeds_are_neighbours_share_no_choices(monkeypatch):
+    def mask(seed, replica):
+        context = types.SimpleNamespace(replica_id_in_sync_group=replica)
+        monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: context)
+        return Dropout(0.5, seed=seed)(tf.ones(999), training=True).numpy() > 0
+
+    masks = [mask(seed, replica) for seed in range(8) for replica in range(8)]
+    for one, other in itertools.combinations(masks, 2):
+        assert abs((one == other).sum() - 499.5) < 6 * 16

@@ -1,7 +1,8 @@
 """A few steps of a tiny BERT, in as many processes as TF_CONFIG says.
 
 Run as `python three_steps.py DIRECTORY ACCUMULATE`: `records` and `encoder` are in
-the directory, and the weights of each worker are written there.
+the directory, and the weights of each worker are written there,
+and what dropout leaves of ones in each.
 """
 
 import os
@@ -9,10 +10,13 @@ import pathlib
 import sys
 
 import keras
+import numpy as np
 import safetensors.numpy
+import tensorflow as tf
 
 from bert_cpu.data.manifest import load_manifest
 from bert_cpu.data.pipeline import training_batches
+from bert_cpu.layers.dropout import Dropout
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.tasks.classify import Classify
@@ -25,7 +29,8 @@ NUM_STEPS = 3
 
 
 def train(directory, cluster, accumulate):
-    """One epoch of three batches without dropout; gives losses and weights."""
+    """One epoch of three batches without dropout; gives losses, weights,
+    and what dropout leaves of ones."""
     strategy = make_strategy(cluster)
     keras.utils.set_random_seed(0)
     task = Classify()
@@ -61,12 +66,29 @@ def train(directory, cluster, accumulate):
         list(weights), optimizer._model_variables_moving_average, strict=True
     ):
         weights[f"average of {path}"] = average.numpy()
+    dropped = drop(strategy)
     wait_for_all(strategy, cluster)
-    return losses, weights
+    return losses, weights, dropped
+
+
+def drop(strategy):
+    """What each replica makes of ones, two times: float32 `(2, 999)`."""
+    with strategy.scope():
+        layer = Dropout(0.5, seed=1)
+
+    @tf.function
+    def twice():
+        ones = tf.ones(999)
+        return strategy.run(
+            lambda: tf.stack([layer(ones, training=True) for _ in range(2)])
+        )
+
+    return strategy.experimental_local_results(twice())[0].numpy()
 
 
 if __name__ == "__main__":
     here = pathlib.Path(sys.argv[1])
     this = read_cluster(os.environ)
-    trained = train(here, this, int(sys.argv[2]))[1]
+    _, trained, choices = train(here, this, int(sys.argv[2]))
     safetensors.numpy.save_file(trained, here / f"worker-{this.index}.safetensors")
+    np.save(here / f"dropped-{this.index}.npy", choices)

@@ -11,6 +11,8 @@ import tensorflow as tf
 # A byte tells 256 cases apart, so rates are rounded to the nearest 1/256, and
 # the highest is 255/256: something must be kept to scale up.
 _CASES = 256
+# Of 32 bits; its multiples are far from each other: 2^32 divided by the golden ratio.
+_BETWEEN_REPLICAS = 0x9E3779B9 - 2**32
 
 
 @keras.saving.register_keras_serializable("bert_cpu")
@@ -19,6 +21,10 @@ class Dropout(keras.layers.Layer):
 
     The kept features are scaled by one over the share that is really kept, so
     the expected output equals the input although `rate` is rounded to 1/256.
+
+    Each replica of a `tf.distribute` strategy draws choices of its own: with the same
+    ones for each, the rows that replicas have in the same place of their shares would
+    lose the same features. The first draws what a model in one process would.
 
     Args:
         rate: float in `[0, 1)`. Share of features zeroed.
@@ -55,10 +61,10 @@ class Dropout(keras.layers.Layer):
         return inputs * (tf.cast(kept, inputs.dtype) * tf.cast(scale, inputs.dtype))
 
     def draw_seed(self):
-        """A new seed for one call: int32 `(2,)`."""
+        """A new seed for one call of this replica: int32 `(2,)`."""
         if not self._num_zeroed:
             return tf.zeros([2], tf.int32)
-        return tf.cast(self._seeds.next(), tf.int32)
+        return _of_this_replica(tf.cast(self._seeds.next(), tf.int32))
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate, "seed": self.seed}
@@ -71,3 +77,14 @@ def random_bytes(shape, seed):
         [(count + 3) // 4], seed, minval=None, maxval=None, dtype=tf.uint32
     )
     return tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:count], shape)
+
+
+def _of_this_replica(seed):
+    """Another seed for each replica; the first one's is `seed` itself."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None:  # Between replicas, as where a model is only built.
+        return seed
+    number = tf.cast(replica.replica_id_in_sync_group, tf.int32)
+    # The second half counts calls, so the first one has to change, and by other
+    # steps than 1: seeds that were given may be neighbours.
+    return seed + tf.stack([number * _BETWEEN_REPLICAS, 0])
