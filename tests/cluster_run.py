@@ -12,7 +12,7 @@ from warm import free_ports
 from bert_cpu.training.history import read_history
 
 # Seconds that anything may take: importing TensorFlow, most of all.
-_LONGEST = 150.0
+_LONGEST = 300.0
 
 
 class Workers:

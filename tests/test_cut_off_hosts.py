@@ -102,7 +102,7 @@ def settings(directory):
 def test_a_host_that_is_cut_off_is_named_and_the_run_goes_on_when_it_is_back(
     settings, directory
 ):
-    run = dataclasses.replace(settings, name="cut", epochs=100_000)
+    run = dataclasses.replace(settings, name="cut", epochs=2_000)
     with Network() as network:
         with Workers(run, directory, prefixes=network.prefixes()) as workers:
             workers.wait_for_step(30)

@@ -19,8 +19,9 @@ import traceback
 
 import tiny_run
 
-# Seconds that workers may take, before they are killed.
-_LONGEST = 120.0
+# Seconds that workers may take, before they are killed: two that wait for each other
+# at each step take long on a busy machine.
+_LONGEST = 600.0
 
 
 class Warm:
