@@ -50,8 +50,8 @@ def export_tflite(
             exported, the test split is empty, or the disk is full.
 
     Example:
-    >>> report = export_tflite("runs/movie_reviews", task, labels, answered)
-    >>> report["chosen"]
+    >>> report = export_tflite(run_dir, task, labels, answered)  # doctest: +SKIP
+    >>> report["chosen"]  # doctest: +SKIP
     'int8'
     """
     run_dir = pathlib.Path(run_dir)

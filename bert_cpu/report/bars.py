@@ -139,7 +139,7 @@ def group_lengths(
 
     Example:
     >>> group_lengths({3: 1, 4: 2, 5: 4, 6: 8}, max_bars=2)
-    ({4: 3, 6: 12}, 2)
+    ({3: 1, 6: 14}, 3)
     """
     # Lengths that were rounded up to a multiple of 8 keep bars of 8.
     step = math.gcd(*counts)

@@ -37,8 +37,8 @@ class TFLiteModel:
         num_cut: how many texts were cut so far.
 
     Example:
-    >>> model = TFLiteModel.open("runs/movie_reviews/tflite", restore_task)
-    >>> model.answer("a quiet, lovely film").label
+    >>> model = TFLiteModel.open("runs/mr0/tflite", restore_task)  # doctest: +SKIP
+    >>> model.answer("a quiet, lovely film").label  # doctest: +SKIP
     'pos'
     """
 

@@ -55,7 +55,7 @@ class SearchSpace:
             it, a value of another type, or one that training would refuse.
 
     Example:
-    >>> SearchSpace({
+    >>> space = SearchSpace({
     ...     "learning_rate": Range(1e-5, 1e-4, is_log=True),
     ...     "batch_size": Choice((16, 32)),
     ... })

@@ -53,7 +53,7 @@ class VectorIndex:
     >>> VectorIndex.write("films.index", [("dull", [0, 1]), ("lovely", [1, 0])])
     >>> index = VectorIndex.open("films.index")
     >>> next(index.search([[0.9, 0.1]], top=1))
-    [Hit(rank=1, score=0.9938837…, text='lovely', row=1)]
+    [Hit(rank=1, score=0.9938837..., text='lovely', row=1)]
     """
 
     def __init__(self, texts: list[str], vectors: np.ndarray, source: dict[str, Any]):

@@ -122,9 +122,10 @@ def pretraining_losses(
         outputs: of the model that `build_pretraining` makes.
 
     Example:
-    >>> losses = pretraining_losses(batch, model(batch, training=True))
-    >>> loss = tf.reduce_sum(losses.masked) / tf.reduce_sum(losses.num_masked)
-    >>> loss += tf.reduce_mean(losses.next_sentence)
+    >>> losses = pretraining_losses(batch, outputs)  # doctest: +SKIP
+    >>> masked = tf.reduce_sum(losses.masked)  # doctest: +SKIP
+    >>> loss = masked / tf.reduce_sum(losses.num_masked)  # doctest: +SKIP
+    >>> loss += tf.reduce_mean(losses.next_sentence)  # doctest: +SKIP
     """
     import tensorflow as tf
 

@@ -14,7 +14,7 @@ _WHITE_SPACE = re.compile(r"\s+")
 
 
 def normalize(text: str) -> str:
-    """Folds what looks alike into one form, as search engines do.
+    r"""Folds what looks alike into one form, as search engines do.
 
     Unicode NFKC turns full width letters, digits and punctuation into half
     width ones, ligatures into letters and combining accents into accented
@@ -29,7 +29,7 @@ def normalize(text: str) -> str:
 
     Example:
     >>> normalize("ＢＥＲＴ\u200b １２８，\t好")
-    'BERT 128,好'
+    'BERT 128, 好'
 
     Reference: Unicode Standard Annex 15, https://unicode.org/reports/tr15/.
     """

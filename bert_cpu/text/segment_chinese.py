@@ -27,8 +27,8 @@ def tag_chinese(text: str) -> list[tuple[str, str]]:
     """Cuts a text into words with ICTCLAS part-of-speech tags.
 
     Example:
-    >>> tag_chinese("孩子们吃了饭")
-    [('孩子', 'n'), ('们', 'k'), ('吃', 'v'), ('了', 'ul'), ('饭', 'n')]
+    >>> tag_chinese("孩子们吃了苹果")
+    [('孩子', 'n'), ('们', 'k'), ('吃', 'v'), ('了', 'ul'), ('苹果', 'n')]
     """
     return [(pair.word, pair.flag) for pair in _tagger().lcut(text)]
 

@@ -21,7 +21,7 @@ def damaged_shards(
         remedy: str. What to do about what can't be mended, for the message.
 
     Returns:
-        dict, from the names of damaged shards to their `Damage`s, in order. One of
+        dict, from the names of damaged shards to their `Damage`, in order. One of
         no bytes is at the end of a file that ends too early, between two records.
 
     Raises:

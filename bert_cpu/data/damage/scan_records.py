@@ -62,7 +62,7 @@ def scan_records(
 ) -> Iterator[Record | Damage]:
     """Reads all of a file, in order: every byte is in a `Record` or a `Damage`.
 
-    Two damaged records are two `Damage`s where the first one's length is known to
+    Two damaged records are two of `Damage` where the first one's length is known to
     be right, because it leads to another; else they are one.
 
     Args:

@@ -19,7 +19,7 @@ def shard_of(number: int, num_shards: int) -> int:
 
     Example:
     >>> [shard_of(number, 4) for number in range(8)]
-    [3, 1, 2, 0, 0, 3, 2, 3]
+    [0, 3, 2, 3, 2, 2, 3, 3]
     """
     digest = hashlib.blake2b(number.to_bytes(8, "little"), digest_size=8).digest()
     return int.from_bytes(digest, "little") * num_shards >> 64
