@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCH_VENV := .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/installed
+DOCS_VENV := .venv-docs
+DOCS_INSTALLED := $(DOCS_VENV)/installed
+SITE := build/site
 UV_VERSION := 0.13.9
 
 # What is given after the target, NAME=value, becomes --name value.
@@ -26,7 +29,7 @@ SWITCHES := RESUME OVERWRITE
 GIVEN := $(foreach name,$(sort $(TRAIN) $(TUNE)) OUTPUT PART ENGINE DIR $(SWITCHES),\
 	$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
-export $(GIVEN)
+export $(GIVEN) SITE
 
 flag = --$(subst _,-,$(shell echo $(1) | tr A-Z a-z))
 options = $(foreach name,$(filter $(1),$(GIVEN)),$(call flag,$(name)) "$$$(name)")
@@ -102,14 +105,21 @@ lint: $(INSTALLED) ## Check style and types: ruff and mypy
 tree: $(INSTALLED) ## Write the tree of the package into README.md
 	@$(BIN)/python docs/write_tree.py
 
+.PHONY: docs
+docs: $(DOCS_INSTALLED) ## Build the site of the documentation: SITE=build/site
+	@$(DOCS_VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going \
+		-c docs -d "$$SITE.doctrees" . "$$SITE" $(ARGS)
+	@echo "Open $$SITE/index.html"
+
 .PHONY: lock
 lock: $(INSTALLED) ## Choose the newest versions that fit, and write the lock files
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
-	@for lock in develop build runtime; do \
+	@for lock in develop build runtime docs; do \
 		case $$lock in \
 			develop) from="setup.cfg --extra test" ;; \
 			build) from="requirements/build.in" ;; \
 			runtime) from="setup.cfg" ;; \
+			docs) from="setup.cfg --extra docs" ;; \
 		esac; \
 		$(BIN)/uv pip compile --no-config --system-certs --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes \
@@ -150,13 +160,17 @@ bench-lock: $(INSTALLED) ## Choose the newest peers that fit, and write their lo
 
 .PHONY: clean
 clean: ## Remove .venv and caches; runs/ stays
-	@rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) build *.egg-info .pytest_cache .ruff_cache \
 		.mypy_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements/build.lock requirements/develop.lock \
 		requirements/make_venv.sh setup.cfg pyproject.toml
 	@sh requirements/make_venv.sh $(VENV)
+	@touch $@
+
+$(DOCS_INSTALLED): requirements/docs.lock requirements/make_venv.sh
+	@sh requirements/make_venv.sh $(DOCS_VENV) docs
 	@touch $@
 
 $(BENCH_INSTALLED): bench/requirements/peers.lock bench/make_venv.sh | $(INSTALLED)

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Makes .venv with everything that training, tests and lint need: make_venv.sh DIRECTORY
+# With a second argument it installs that lock alone: make_venv.sh .venv-docs docs
 set -eu
 venv=$1
+lock=${2:-develop}
 here=$(dirname "$0")
 
 # A pyenv shim is found by name and may still not run: ask each for its version.
@@ -41,7 +43,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fi
 fi
 
-echo "Installing from the lock file: about 2 minutes, once"
+echo "Installing from $lock.lock into $venv: about 2 minutes, once"
 [ -x "$venv/bin/python" ] || "$python" -m venv --clear "$venv"
 # Our own lock lists everything with its hash, so pip must not fetch a build tool
 # beside it: the build tools come first, and builds use them.
@@ -50,5 +52,7 @@ install() {
         --no-build-isolation "$@"
 }
 install --require-hashes -r "$here/build.lock"
-install --require-hashes -r "$here/develop.lock"
-install --no-deps --editable "$here/.."
+install --require-hashes -r "$here/$lock.lock"
+if [ "$lock" = develop ]; then
+    install --no-deps --editable "$here/.."
+fi

@@ -23,7 +23,7 @@ def answer_places(row: Row, column: str, context: str) -> list[Place]:
         context: what the answers were cut out of.
 
     Returns:
-        list of `[start, end, text]`, one of each, with `context[start:end] == text`.
+        list: `[start, end, text]` of each, with `context[start:end] == text`.
 
     Raises:
         UserError: if the row lacks the column or has something else there, or an
