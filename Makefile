@@ -26,7 +26,7 @@ SWITCHES := RESUME OVERWRITE
 # Only what stands on the command line counts (a shell may have a NAME of its own),
 # and it reaches the command through the environment, so that quotes, spaces and
 # dollar signs stay what they are.
-GIVEN := $(foreach name,$(sort $(TRAIN) $(TUNE)) OUTPUT PART ENGINE DIR $(SWITCHES),\
+GIVEN := $(foreach name,$(sort $(TRAIN) $(TUNE)) OUTPUT PART ENGINE DIR SHORT $(SWITCHES),\
 	$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN) SITE
@@ -82,6 +82,10 @@ fsck: $(INSTALLED) ## Check prepared records against their manifest: DIR= ENCODE
 .PHONY: hardware
 hardware: $(INSTALLED) ## Show what this processor has and what will be used: ENCODER=
 	@$(BIN)/bert-cpu hardware $(call options,$(HARDWARE)) $(ARGS)
+
+.PHONY: notebooks
+notebooks: $(INSTALLED) ## Run the notebooks and save what they show: NAME= SHORT=1
+	@$(BIN)/python notebooks/execute.py $(call options,NAME) $(call switches,SHORT)
 
 .PHONY: test
 test: $(INSTALLED) ## Run the fast tests, in two processes

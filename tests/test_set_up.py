@@ -92,6 +92,15 @@ def test_tune_passes_its_options_on(make):
     )
 
 
+def test_notebooks_are_run_by_the_python_of_the_environment(make, tmp_path):
+    write_command(tmp_path / ".venv/bin/python", 'echo "$@"')
+    script = "notebooks/execute.py"
+    assert make("notebooks").split() == [script]
+    assert make("notebooks", "NAME=3").split() == [script, "--name", "3"]
+    assert make("notebooks", "SHORT=1").split() == [script, "--short"]
+    assert make("notebooks", "SHORT=0", NAME="laptop").split() == [script]
+
+
 def test_a_variable_of_the_shell_is_not_an_option(make):
     arguments = make("tflite", NAME="my-laptop", DATA="elsewhere.csv")
     assert json.loads(arguments) == ["export", "--name", "movie_reviews"]

@@ -95,6 +95,14 @@ class Drawing:
         root.set("aria-label", one_line(description, 300))
         return Markup(ElementTree.tostring(root, encoding="unicode"))
 
+    def _repr_svg_(self) -> str:
+        """How a notebook shows it: with the ground and the font that a page gives."""
+        ground = f"background: {light('card')}; font-family: system-ui, sans-serif"
+        size = f'width="{self.width}" height="{self.height}" style="{ground}"'
+        svg = str(self.to_svg(self.name)).replace("<svg ", f"<svg {size} ", 1)
+        # No page is around it that could give the variables values.
+        return re.sub(r"var\(--\w+, (#\w+)\)", r"\1", svg)
+
     def _tidy(self, element: ElementTree.Element) -> None:
         element.tag = _local_name(element.tag)
         for key, value in list(element.attrib.items()):
