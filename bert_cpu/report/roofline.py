@@ -1,0 +1,92 @@
+"""What limits each operation: arithmetic, or memory."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.ticker import FuncFormatter
+
+from bert_cpu.report.drawing import SMALL, Drawing
+from bert_cpu.report.palette import SERIES, light
+
+_WIDTH, _HEIGHT = 860, 400
+
+
+def draw_roofline(
+    peaks: Mapping[str, float],
+    bandwidth: float,
+    operations: Sequence[tuple[str, float]],
+    measured: Sequence[tuple[str, float, float]] = (),
+) -> Drawing:
+    """Roofs over operations: how fast each can be at most, and how fast it was.
+
+    An operation under the slope waits for memory, and under the flat part of a roof
+    for arithmetic.
+
+    Args:
+        peaks: name of a roof (such as "float32") to operations a second.
+        bandwidth: bytes a second.
+        operations: name and intensity (operations a byte) of each, marked on the
+            axis and on the lowest roof.
+        measured: name, intensity and operations a second of what was run.
+
+    Raises:
+        ValueError: if a peak, the bandwidth or an intensity is not over 0.
+    """
+    places = [each[1] for each in (*operations, *measured)]
+    if min(*peaks.values(), bandwidth, *places) <= 0:
+        raise ValueError("Peaks, bandwidth and intensities must be over 0.")
+    ridge = max(peaks.values()) / bandwidth
+    lowest = min(*places, ridge) / 2
+    highest = max(*places, ridge) * 4
+    drawing = Drawing("roofline", _WIDTH, _HEIGHT)
+    axes = drawing.axes(left=70, top=20, right=110, bottom=48)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(lowest, highest)
+    for part, (name, peak) in zip(SERIES, peaks.items(), strict=False):
+        corner = peak / bandwidth
+        axes.plot(
+            [lowest, corner, highest],
+            [lowest * bandwidth, peak, peak],
+            color=light(part),
+            linewidth=2,
+            gid=f"roof-{name}",
+        )
+        axes.annotate(
+            name,
+            (highest, peak),
+            (6, -4),
+            textcoords="offset points",
+            fontsize=SMALL,
+            color=light(part),
+            annotation_clip=False,
+        )
+    roof = min(peaks.values())
+    # Names of near neighbours would lie on each other: each hangs at its own height.
+    for rank, (name, intensity) in enumerate(sorted(operations, key=lambda o: o[1])):
+        bound = min(roof, intensity * bandwidth)
+        axes.plot([intensity], [bound], "o", color=light("ink"), gid=f"bound-{name}")
+        axes.annotate(
+            name,
+            (intensity, bound),
+            (4, -22 - 15 * (rank % 4)),
+            textcoords="offset points",
+            fontsize=SMALL - 1,
+            color=light("muted"),
+            arrowprops={"arrowstyle": "-", "color": light("line")},
+        )
+    for name, intensity, rate in measured:
+        axes.plot([intensity], [rate], "D", color=light("third"), gid=f"ran-{name}")
+        axes.annotate(
+            name,
+            (intensity, rate),
+            (7, -4),
+            textcoords="offset points",
+            fontsize=SMALL,
+            color=light("third"),
+        )
+    axes.set_ylim(bottom=lowest * bandwidth / 8, top=max(peaks.values()) * 3)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / 1e9:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.set_xlabel("operations for each byte", fontsize=SMALL, color=light("muted"))
+    axes.set_ylabel("GFLOP a second", fontsize=SMALL, color=light("muted"), labelpad=4)
+    return drawing
