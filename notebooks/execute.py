@@ -18,6 +18,12 @@ NOTEBOOKS = pathlib.Path(__file__).resolve().parent
 CELL_SECONDS = 600
 # Of a kernel, which takes a second where nobody else computes.
 STARTUP_SECONDS = 180
+# A cell that failed or took too long, or a process that was killed under it.
+STOPS = (
+    nbclient.exceptions.CellExecutionError,
+    nbclient.exceptions.CellTimeoutError,
+    nbclient.exceptions.DeadKernelError,
+)
 # All that a reader's program asks of a notebook beside its cells. The rest (times,
 # versions, an editor's marks) would differ from run to run.
 METADATA = {
@@ -46,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{path.stem} ...", file=sys.stderr, flush=True)
         try:
             executed = execute(path, options.short)
-        except nbclient.exceptions.CellExecutionError as error:
+        except STOPS as error:
             print(f"{path.name} stopped:\n{error}", file=sys.stderr)
             return 1
         if not options.short:
@@ -76,7 +82,7 @@ def execute(path: pathlib.Path, short: bool) -> nbformat.NotebookNode:
         The notebook with the outputs of this run.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: if a cell fails; it shows the cell.
+        Those of `STOPS`: if a cell fails; it shows the cell.
     """
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as sockets:

@@ -286,6 +286,15 @@ def test_a_notebook_that_fails_stays_as_it_was(folder):
     assert (directory / "2_fails.ipynb").read_bytes() == before
 
 
+def test_a_process_that_is_killed_under_a_notebook_is_told(folder):
+    directory, run = folder
+    killed = make_notebook("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    nbformat.write(killed, directory / "3_killed.ipynb")
+    result = run("--name", "3")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-2:] == ["3_killed.ipynb stopped:", "Kernel died"]
+
+
 def test_a_name_that_is_none_is_told_in_one_line(folder):
     _, run = folder
     result = run("--name", "says.py")
