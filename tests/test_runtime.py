@@ -12,6 +12,7 @@ import types
 import numpy as np
 import pytest
 import tiny_bundle
+import tiny_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_texts, open_model
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import restore_task
-from bert_cpu.tasks.classify import Classify, softmax
+from bert_cpu.tasks.classify import softmax
 from bert_cpu.text.windows import Reading
 
 TEXT = "A quiet, LOVELY film"
@@ -40,7 +41,7 @@ def weights():
 def run_dir(tmp_path_factory, weights):
     """A run whose model reads one text of up to 20 tokens."""
     directory = tmp_path_factory.mktemp("runs") / "tiny"
-    _write_model(directory / "tflite", weights)
+    tiny_model.write_model(directory / "tflite", weights)
     return directory
 
 
@@ -52,7 +53,7 @@ def copied(run_dir, tmp_path):
 
 @pytest.fixture
 def pair_model(copied):
-    _edit(copied, text_pair=True)
+    tiny_model.edit_model(copied, text_pair=True)
     return TFLiteModel.open(copied, restore_task, threads=1)
 
 
@@ -118,7 +119,9 @@ def test_too_many_ids_are_refused(run_dir):
 
 
 def test_preprocessing_of_the_bundle_is_applied(copied, weights):
-    _edit(copied, preprocess={"normalize": True, "stop_words": "none", "stem": "none"})
+    tiny_model.edit_model(
+        copied, preprocess={"normalize": True, "stop_words": "none", "stem": "none"}
+    )
     model = TFLiteModel.open(copied, restore_task, threads=1)
     actual = logits_of(model, "Ａ　ｑｕｉｅｔ\u200b ｆｉｌｍ")
     expected = _longhand(weights, [2, 5, 6, 8, 3], [0] * 5)
@@ -311,7 +314,7 @@ def test_changed_file_is_named(copied, name):
     ],
 )
 def test_description_that_does_not_fit_is_refused(copied, change, message):
-    _edit(copied, **change)
+    tiny_model.edit_model(copied, **change)
     with pytest.raises(UserError, match=message):
         open_model(copied)
 
@@ -319,42 +322,6 @@ def test_description_that_does_not_fit_is_refused(copied, change, message):
 def test_unknown_variant_is_refused(run_dir):
     with pytest.raises(UserError, match=r"no 'int4\.tflite'.*float32, int8"):
         open_model(run_dir, variant="int4")
-
-
-def _write_model(directory, weights):
-    # TensorFlow makes the files here; nothing else in this file may need it.
-    from bert_cpu import storage
-    from bert_cpu.export.tflite import convert
-
-    bundle = tiny_bundle.write_bundle(directory.parent / "bundle", weights)
-    directory.mkdir()
-    convert(bundle, directory, [16, 20], Classify())
-    shutil.copy(bundle / "tokenizer.json", directory)
-    (directory / "labels.txt").write_text("neg\nneutral\npos\n")
-    names = [path.name for path in directory.iterdir()]
-    model = {
-        "format": "bert_cpu.tflite",
-        "version": 1,
-        "task": "classify",
-        "options": {},
-        "labels": tiny_bundle.LABELS,
-        "max_length": 20,
-        "stride": 0,
-        "buckets": [16, 20],
-        "text_pair": False,
-        "preprocess": {"normalize": False, "stop_words": "none", "stem": "none"},
-        "chosen": "float32",
-        "files": storage.describe_files(directory, names),
-    }
-    (directory / "model.json").write_text(json.dumps(model))
-
-
-def _edit(directory, **changes):
-    """Changes fields of model.json; None takes a field out."""
-    path = directory / "model.json"
-    model = json.loads(path.read_text()) | changes
-    model = {key: value for key, value in model.items() if value is not None}
-    path.write_text(json.dumps(model))
 
 
 def _longhand(weights, ids, types):

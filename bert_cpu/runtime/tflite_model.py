@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -13,9 +13,10 @@ from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.interpreter_pool import InterpreterPool
 from bert_cpu.runtime.run_windows import run_windows
-from bert_cpu.task import Task
-from bert_cpu.text.windows import WindowReader
+from bert_cpu.task import Outputs, Task
+from bert_cpu.text.windows import Reading, WindowReader
 
 FORMAT = "bert_cpu.tflite"
 
@@ -48,7 +49,8 @@ class TFLiteModel:
         task: Task,
         variant: str,
         tokenizer: Tokenizer,
-        interpreter: BucketedInterpreter,
+        path: pathlib.Path,
+        threads: int | None,
     ):
         self.task = task
         self.labels: list[str] = description["labels"]
@@ -68,7 +70,8 @@ class TFLiteModel:
             task.stand_ins(tokenizer),
             takes_over=True,
         )
-        self._interpreter = interpreter
+        self._path = path
+        self._interpreter = BucketedInterpreter(path, self.buckets, threads)
 
     @classmethod
     def open(
@@ -103,10 +106,8 @@ class TFLiteModel:
                 directory, _described(description["files"], file), _REMEDY
             )
             tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-            interpreter = BucketedInterpreter(
-                directory / file, description["buckets"], threads
-            )
-            return cls(description, task, variant, tokenizer, interpreter)
+            path_of_model = directory / file
+            return cls(description, task, variant, tokenizer, path_of_model, threads)
         except KeyError as error:
             raise UserError(f"'{path}' has no {error}. {_REMEDY}") from None
 
@@ -126,21 +127,44 @@ class TFLiteModel:
 
     def answer_example(self, example: Example) -> Answered:
         """As `answer`, with the tokens and the outputs that it comes from."""
-        has_pair = example.text_pair is not None
-        if has_pair != self.text_pair and not self.task.reads_apart:
-            raise UserError(
-                f"The model reads {_NUM_TEXTS[self.text_pair]} at a time, but got "
-                f"{_NUM_TEXTS[has_pair]}. Give it what it was trained on."
-            )
-        reading = self._read([(example.text, example.text_pair)])[0]
-        self.num_cut += reading.is_cut
-        if reading.is_empty:
-            reading = dataclasses.replace(reading, windows=[], apart=None)
+        (reading,) = self.read([example])
         outputs = run_windows(self._interpreter, self.task, reading)
+        return self.answer_reading(example, reading, outputs)
+
+    def read(self, examples: Sequence[Example]) -> list[Reading]:
+        """The tokens of examples; without windows where there is nothing to read.
+
+        Raises:
+            UserError: as `answer`.
+        """
+        for example in examples:
+            has_pair = example.text_pair is not None
+            if has_pair != self.text_pair and not self.task.reads_apart:
+                raise UserError(
+                    f"The model reads {_NUM_TEXTS[self.text_pair]} at a time, but got "
+                    f"{_NUM_TEXTS[has_pair]}. Give it what it was trained on."
+                )
+        readings = self._read([(each.text, each.text_pair) for each in examples])
+        return [
+            dataclasses.replace(reading, windows=[], apart=None)
+            if reading.is_empty
+            else reading
+            for reading in readings
+        ]
+
+    def answer_reading(
+        self, example: Example, reading: Reading, outputs: Sequence[Outputs]
+    ) -> Answered:
+        """The answer that the outputs for an example's tokens come to."""
+        self.num_cut += reading.is_cut
         answer = self.task.answer(
             example, reading.windows, outputs, self._answer_labels
         )
         return Answered(example, reading, outputs, answer)
+
+    def open_pool(self, instances: int, threads: int = 1) -> InterpreterPool:
+        """More interpreters of the same file; see `InterpreterPool`."""
+        return InterpreterPool(self._path, self.buckets, instances, threads)
 
 
 _NUM_TEXTS = {False: "one text", True: "a pair of texts"}
