@@ -5,6 +5,7 @@ and `hardware` not even then.
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -123,7 +124,7 @@ class Export:
     name: str = "movie_reviews"
     # The directory that holds all runs.
     runs_dir: str = "runs"
-    # Threads of one answer. 0: the cores that this process may use.
+    # Threads of one answer. 0: what was measured (`hardware --tune`), else all cores.
     threads: int = 0
 
     def __post_init__(self):
@@ -156,13 +157,15 @@ class Predict:
     text_pair: str | None = None
     # Default: the one that was chosen when converting.
     variant: Literal["float32", "int8"] | None = None
-    # Threads of one answer. 0: the cores that this process may use.
+    # Threads of one answer. 0: what was measured (`hardware --tune`), else all cores.
     threads: int = 0
+    # Interpreters for the texts of a file. 0: what was measured, else one a core.
+    instances: int = 0
     # Print a JSON object a line: text, label, probabilities.
     json: bool = False
 
     def __post_init__(self):
-        _expect_at_least(0, threads=self.threads)
+        _expect_at_least(0, threads=self.threads, instances=self.instances)
 
     def run(self) -> int:
         from bert_cpu.commands import predict
@@ -238,6 +241,8 @@ class Hardware:
     threads: int = 0
     # Processes that train together.
     workers: int = 1
+    # Measure what is fastest here, in a minute, for all commands to use.
+    tune: bool = False
     # Print JSON.
     json: bool = False
 
@@ -278,7 +283,9 @@ def _start_tensorflow(command):
 
     dtype = getattr(command, "dtype", "auto")
     threads = getattr(command, "threads", 0)
-    start_tensorflow(dtype, threads, trains_alone(command))
+    note = start_tensorflow(dtype, threads, trains_alone(command))
+    if note:
+        print(note, file=sys.stderr)
 
 
 def _expect_at_least(least, **numbers):

@@ -27,6 +27,7 @@ from bert_cpu.export.export_tflite import export_tflite
 from bert_cpu.export.lean_graph import LeanGraph
 from bert_cpu.export.lean_weights import int8_rows
 from bert_cpu.export.tflite import length_buckets
+from bert_cpu.hardware.answering import Answering
 from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.load_tokenizer import load_tokenizer
@@ -79,7 +80,12 @@ def exported(tmp_path_factory, weights, sequences, expected):
     answered = answered_by(expected, sequences, truths(expected))
     lines = []
     report = export_tflite(
-        run_dir, Classify(), tiny_bundle.LABELS, iter(answered), 1, lines.append
+        run_dir,
+        Classify(),
+        tiny_bundle.LABELS,
+        iter(answered),
+        Answering(threads=1, instances=1, threads_each=1),
+        lines.append,
     )
     return run_dir, report, lines
 
@@ -280,6 +286,7 @@ def test_buckets_are_powers_of_two_and_then_max_length():
     assert length_buckets(100) == [16, 32, 64, 100]
     assert length_buckets(512) == [16, 32, 64, 128, 256, 512]
     assert length_buckets(8) == [8]
+    assert length_buckets(100, middle_lengths=True) == [16, 24, 32, 48, 64, 96, 100]
 
 
 def test_report_counts_what_longhand_says(exported, sequences, expected):

@@ -4,6 +4,7 @@ from bert_cpu.export.export_tflite import export_tflite
 from bert_cpu.report.console import print_tflite
 from bert_cpu.report.next_steps import next_steps
 from bert_cpu.report.write_report import write_report
+from bert_cpu.serving.answering_here import answering_here
 from bert_cpu.training.run_directory import find_run
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.trained import find_bundle, load_run_records, open_trained
@@ -19,6 +20,7 @@ def run(name: str, runs_dir: str, threads: int) -> int:
         UserError: if there is no such run, or something of it was changed.
     """
     screen = Screen()
+    answering, _ = answering_here(threads)  # Whoever started TensorFlow said the rest.
     run_dir = find_run(runs_dir, name)
     trained = open_trained(find_bundle(run_dir))
     manifest = load_run_records(run_dir, "test", trained.bundle)
@@ -28,7 +30,7 @@ def run(name: str, runs_dir: str, threads: int) -> int:
         trained.task,
         trained.task.answer_labels(trained.bundle.info.labels, tokenizer),
         trained.evaluation(manifest).answer("test"),
-        threads or None,
+        answering,
         screen.say,
     )
     write_report(run_dir)

@@ -1,15 +1,23 @@
 """`bert-cpu hardware`: what this computer has, and what will be used of it."""
 
+import dataclasses
+import importlib.util
 import json
 import pathlib
+import sys
 
+from bert_cpu.data.cache import cache_dir
 from bert_cpu.data.minilm import minilm_directory
 from bert_cpu.errors import UserError
-from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.answering import choose_answering
+from bert_cpu.hardware.cpu import Hardware, read_hardware
 from bert_cpu.hardware.describe import describe_hardware, hardware_json
-from bert_cpu.hardware.encoder_shape import read_encoder_shape
+from bert_cpu.hardware.describe_tuned import describe_tuned
+from bert_cpu.hardware.encoder_shape import EncoderShape, read_encoder_shape
+from bert_cpu.hardware.find_tuned_profile import find_tuned_profile
 from bert_cpu.hardware.fit import fit_model
 from bert_cpu.hardware.profile import choose_profile
+from bert_cpu.hardware.tuned_profile import TunedProfile
 
 
 def run(
@@ -19,19 +27,20 @@ def run(
     dtype: str,
     threads: int,
     workers: int,
+    tune: bool,
     as_json: bool,
 ) -> int:
-    """Prints it, and whether an encoder fits.
+    """Prints it, and whether an encoder fits; measures first if asked to.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: if the encoder is no directory with a BERT's `config.json`.
+        UserError: if the encoder is no directory with a BERT's `config.json`; with
+            `tune`, if TensorFlow or memory is missing, or the cache can't be written.
     """
     hardware = read_hardware()
-    profile = choose_profile(hardware, dtype, threads, workers)
-    fits = None
+    shape = None
     if encoder is not None:
         directory = minilm_directory() if encoder == "minilm" else encoder
         path = pathlib.Path(directory) / "config.json"
@@ -41,9 +50,42 @@ def run(
                 "directory of a BERT checkpoint."
             )
         shape = read_encoder_shape(path)
+    if tune:
+        _measure(hardware, shape)
+    tuned, note = find_tuned_profile(hardware)
+    profile = choose_profile(hardware, dtype, threads, workers, tuned)
+    answering = choose_answering(hardware, tuned=tuned)
+    fits = None
+    if encoder is not None and shape is not None:
         fits = fit_model(encoder, shape, profile, batch_size, max_length)
     if as_json:
-        print(json.dumps(hardware_json(hardware, profile, fits), indent=2))
+        answer = hardware_json(hardware, profile, fits)
+        answer["answering"] = dataclasses.asdict(answering)
+        answer["tuned"] = None if tuned is None else dataclasses.asdict(tuned)
+        answer["tuned_ignored"] = note
+        print(json.dumps(answer, indent=2))
     else:
         print(describe_hardware(hardware, profile, fits))
+        print(describe_tuned(answering, tuned, note))
     return 0
+
+
+def _measure(hardware: Hardware, shape: EncoderShape | None) -> None:
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UserError(
+            "--tune trains and converts a small encoder, for which TensorFlow is not "
+            "installed. Install it with `pip install bert_cpu[train]`."
+        )
+    path = cache_dir() / TunedProfile.location().name
+    from bert_cpu.calibration.calibrate import SMALL_ENCODER, calibrate
+
+    small = dict(SMALL_ENCODER)
+    if shape is not None:
+        alike = ("hidden_size", "num_attention_heads", "intermediate_size")
+        small |= {name: getattr(shape, name) for name in alike}
+    calibrate(hardware, small, log=_say).save(path)
+    _say(f"Wrote '{path}', which training, conversion and answering read")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

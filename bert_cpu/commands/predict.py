@@ -2,11 +2,16 @@
 
 import dataclasses
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bert_cpu.errors import UserError
 from bert_cpu.serving.answer import answer_with, open_model
+from bert_cpu.serving.answer_many import answer_many
+from bert_cpu.serving.answering_here import answering_here
+from bert_cpu.serving.fitting_instances import fitting_instances
 from bert_cpu.text.rows import read_rows, text_of
 
 Texts = Iterable[tuple[str, str | None]]
@@ -21,6 +26,7 @@ def run(
     text_pair: str | None,
     variant: str | None,
     threads: int,
+    instances: int,
     as_json: bool,
 ) -> int:
     """Writes one line an answer to standard output, as soon as it is known.
@@ -32,7 +38,9 @@ def run(
         file: a csv, tsv, jsonl or txt file with the texts instead.
         text, text_pair: the columns of `file` that hold them.
         variant: "float32" or "int8"; None for the one that was chosen.
-        threads: of one answer; 0 for all cores.
+        threads: of one answer; 0 for what is fastest here.
+        instances: interpreters side by side for the texts of a file; 0 for what is
+            fastest here and fits into memory.
         as_json: one JSON object a line, with `text` and what the task answers,
             instead of columns.
 
@@ -43,8 +51,16 @@ def run(
         UserError: as `answer_with` and `open_model`, or if texts come from two places.
     """
     pairs = _gather(texts, pair, file, text, text_pair)
-    opened = open_model(model, threads or None, variant)
-    for answer in answer_with(opened, pairs):
+    answering, note = answering_here(threads, instances)
+    if note:
+        print(note, file=sys.stderr)
+    opened = open_model(model, threads or None, variant, answering)
+    if _are_all_there(texts, file):
+        side_by_side = instances or fitting_instances(opened, answering.instances)
+        answers = answer_many(opened, pairs, side_by_side, answering.threads_each)
+    else:
+        answers = answer_with(opened, pairs)
+    for answer in answers:
         if as_json:
             line = json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
         else:
@@ -57,6 +73,16 @@ def run(
             file=sys.stderr,
         )
     return 0
+
+
+def _are_all_there(texts: Sequence[str], file: str | None) -> bool:
+    """Whether to read ahead: nobody types the texts, or waits for each answer."""
+    if texts or file is not None:
+        return True
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
+    except OSError:  # A program put something else in its place.
+        return False
 
 
 def _gather(texts, pair, file, text, text_pair) -> Texts:

@@ -4,21 +4,28 @@ import importlib
 import os
 
 from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.find_tuned_profile import find_tuned_profile
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.native_noise import silenced
 
 
 def start_tensorflow(
     dtype: str = "auto", threads: int = 0, is_alone: bool = True
-) -> None:
+) -> str | None:
     """Sets what TensorFlow reads from the environment, then imports it.
 
     Args:
         dtype: "auto", "float32" or "bfloat16".
-        threads: of this process. 0: the cores that it may use.
+        threads: of this process. 0: as many as were measured to be fastest here, else
+            the cores that it may use.
         is_alone: bool. It joins no cluster, which is done before any operation.
+
+    Returns:
+        One line for the user if there is a measured profile that does not hold here.
     """
-    profile = choose_profile(read_hardware(), dtype, threads)
+    hardware = read_hardware()
+    tuned, note = find_tuned_profile(hardware)
+    profile = choose_profile(hardware, dtype, threads, tuned=tuned)
     # The last one keeps transformers from advising to install torch.
     os.environ.update(profile.environment() | {"TRANSFORMERS_VERBOSITY": "error"})
     with silenced():
@@ -27,3 +34,4 @@ def start_tensorflow(
         importlib.import_module("transformers")
         if is_alone:
             tf.constant(0)  # The first operation greets once more.
+    return note

@@ -2,10 +2,10 @@
 
 import contextlib
 import errno
-import os
 import pathlib
 from collections.abc import Iterator
 
+from bert_cpu.cache_location import cache_location
 from bert_cpu.errors import UserError
 
 
@@ -17,8 +17,7 @@ def cache_dir() -> pathlib.Path:
     Raises:
         UserError: if it can't be made.
     """
-    given = os.environ.get("BERT_CPU_CACHE")
-    directory = pathlib.Path(given or "~/.cache/bert_cpu").expanduser().absolute()
+    directory = cache_location()
     with storage_errors(directory):
         # For its owner alone: what is in it is trusted.
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

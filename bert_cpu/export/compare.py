@@ -109,12 +109,16 @@ def measure_latency(
     return latency_ms
 
 
-def choose(variants: Sequence[Mapping[str, Any]], metric: str) -> tuple[str, str]:
+def choose(
+    variants: Sequence[Mapping[str, Any]], metric: str, refuses_int8: bool = False
+) -> tuple[str, str]:
     """Keeps int8 only if it is faster here and loses at most `MAX_LOSS`.
 
     Args:
         variants: of "float32" and "int8": `name`, `latency_ms`, and the metric.
         metric: what a good variant must not lose; higher is better.
+        refuses_int8: it was measured to be slower on this machine, more surely than
+            can be done beside the work of a conversion.
 
     Returns:
         The name of the variant, and a sentence that says why.
@@ -136,6 +140,10 @@ def choose(variants: Sequence[Mapping[str, Any]], metric: str) -> tuple[str, str
         )
     if speedup <= 1:
         return "float32", f"int8 is only {times}; its {spoken(metric)} is {scores}."
+    if refuses_int8:
+        return "float32", (
+            "int8 is slower on this machine, as `bert-cpu hardware --tune` measured."
+        )
     return "int8", (
         f"int8 is {times}, and its {spoken(metric)} is {scores}, within "
         f"{100 * MAX_LOSS:.1f} points."

@@ -11,6 +11,8 @@ from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.export.compare import choose, compare, measure_latency
 from bert_cpu.export.tflite import convert, length_buckets
+from bert_cpu.hardware.answering import Answering, choose_answering
+from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.models.bundle import BundleInfo, check_bundle
 from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
@@ -23,7 +25,7 @@ def export_tflite(
     task: Task,
     labels: Sequence[str],
     answered: Iterable[Answered],
-    threads: int | None = None,
+    answering: Answering | None = None,
     log: Callable[[str], object] = print,
 ) -> dict[str, Any]:
     """Writes `run_dir/tflite`, which `bert_cpu.runtime` opens.
@@ -36,7 +38,8 @@ def export_tflite(
         labels: as `Task.answer` takes them.
         answered: the examples of the test split, each with the trained model's
             outputs and answer.
-        threads: threads of one run. Default: the cores this process may use.
+        answering: how this machine answers. Default: with all cores, and nothing
+            measured.
         log: is called with a line about each stage.
 
     Returns:
@@ -62,12 +65,13 @@ def export_tflite(
             f"`make train NAME={run_dir.resolve().name}` first."
         )
     info = check_bundle(bundle_dir)
-    buckets = length_buckets(info.max_length)
+    answering = answering or choose_answering(read_hardware())
+    buckets = length_buckets(info.max_length, answering.middle_lengths)
     with storage.new_directory(run_dir / "tflite") as output_dir:
         log(f"Converting, one signature for each length of {buckets} tokens")
         paths = convert(bundle_dir, output_dir, buckets, task)
         models = {
-            variant: BucketedInterpreter(path, buckets, threads)
+            variant: BucketedInterpreter(path, buckets, answering.threads)
             for variant, path in paths.items()
         }
         log(f"Evaluating {' and '.join(paths)} on the whole test split")
@@ -84,7 +88,7 @@ def export_tflite(
             }
             for variant, path in paths.items()
         ]
-        chosen, why = choose(variants, task.metrics[0])
+        chosen, why = choose(variants, task.metrics[0], answering.refuses_int8)
         report = {
             "variants": variants,
             "chosen": chosen,

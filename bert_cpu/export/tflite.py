@@ -2,30 +2,35 @@
 
 import json
 import pathlib
-import shutil
 from collections.abc import Sequence
 
-import tensorflow as tf
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from bert_cpu.export.convert_graph import convert_graph
 from bert_cpu.export.lean_graph import LeanGraph
 from bert_cpu.task import Task
 
 VARIANTS = ("float32", "int8")
 
 
-def length_buckets(max_length: int) -> list[int]:
+def length_buckets(max_length: int, middle_lengths: bool = False) -> list[int]:
     """The lengths that get a signature: powers of two, then `max_length`.
 
     A short text then does not pay for the longest one.
+
+    Args:
+        max_length: in tokens.
+        middle_lengths: the middles between powers of two as well.
 
     Example:
     >>> length_buckets(100)
     [16, 32, 64, 100]
     """
-    powers = (16, 32, 64, 128, 256, 512)
-    return [power for power in powers if power < max_length] + [max_length]
+    powers = [16, 32, 64, 128, 256, 512]
+    middles = [power // 2 * 3 for power in powers] if middle_lengths else []
+    lengths = sorted(powers + middles)
+    return [length for length in lengths if length < max_length] + [max_length]
 
 
 def convert(
@@ -62,24 +67,5 @@ def convert(
     for variant in VARIANTS:
         graph = LeanGraph(weights, config, task, token_ids, variant == "int8")
         paths[variant] = output_dir / f"{variant}.tflite"
-        paths[variant].write_bytes(_convert_graph(graph, variant, output_dir, buckets))
+        paths[variant].write_bytes(convert_graph(graph, variant, output_dir, buckets))
     return paths
-
-
-def _convert_graph(
-    graph: LeanGraph, variant: str, output_dir: pathlib.Path, buckets: Sequence[int]
-) -> bytes:
-    # Only a saved model can hand several signatures to the converter.
-    saved_model = output_dir / "saved_model"
-    signatures = {f"serve_{bucket}": graph.signature(bucket) for bucket in buckets}
-    try:
-        tf.saved_model.save(graph, str(saved_model), signatures=signatures)
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            str(saved_model), signature_keys=list(signatures)
-        )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if variant == "int8":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return converter.convert()
-    finally:
-        shutil.rmtree(saved_model, ignore_errors=True)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.cpu import Hardware
+from bert_cpu.hardware.tuned_profile import TunedProfile
 
 # Each multiplies bfloat16 in hardware; without one, it is emulated and slow.
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
@@ -36,16 +37,24 @@ class Profile:
 
 
 def choose_profile(
-    hardware: Hardware, dtype: str = "auto", threads: int = 0, workers: int = 1
+    hardware: Hardware,
+    dtype: str = "auto",
+    threads: int = 0,
+    workers: int = 1,
+    tuned: TunedProfile | None = None,
 ) -> Profile:
     """Chooses threads and number format for this hardware.
 
     Args:
         hardware: from `read_hardware`.
-        dtype: "auto", "float32" or "bfloat16". auto is bfloat16 only where the
-            processor multiplies it in hardware.
-        threads: of one process. 0: an even share of the cores.
-        workers: processes that compute at the same time on this machine.
+        dtype: "auto", "float32" or "bfloat16". auto is what was measured to be
+            faster; where nothing was, bfloat16 only if the processor multiplies it in
+            hardware.
+        threads: of one process. 0: as many as were measured to be fastest, else an
+            even share of the cores.
+        workers: processes that compute at the same time on this machine. What was
+            measured holds for one.
+        tuned: what was measured here, if it was.
 
     Returns:
         Profile, with the reasons in `why`.
@@ -62,8 +71,18 @@ def choose_profile(
             f"--workers is {workers}, but must be 1 to {hardware.cores}, the cores "
             "that this process may use."
         )
-    threads, why_threads = _choose_threads(hardware.cores, threads, workers)
-    chosen, why_dtype = _choose_dtype(hardware, dtype)
+    measured = tuned.training if tuned and workers == 1 else None
+    if measured and not threads:
+        threads = measured.threads
+        why_threads = f"{_threads(threads)}, which was measured to be fastest"
+    else:
+        threads, why_threads = _choose_threads(hardware.cores, threads, workers)
+    if measured and dtype in ("auto", measured.dtype):
+        chosen, why_dtype = measured.dtype, f"{measured.dtype}, as {measured.why}"
+    elif measured and dtype == "bfloat16":
+        chosen, why_dtype = "bfloat16", f"bfloat16 as asked for, but {measured.why}"
+    else:
+        chosen, why_dtype = _choose_dtype(hardware, dtype)
     return Profile(threads, chosen, one_dnn=True, why=f"{why_threads}; {why_dtype}.")
 
 

@@ -43,6 +43,7 @@ class InterpreterPool:
         self._workers = ThreadPoolExecutor(instances, "interpreter")
         self._idle: queue.SimpleQueue[BucketedInterpreter] = queue.SimpleQueue()
         self.instances = instances
+        self.threads = threads
 
     def submit(
         self,
@@ -68,12 +69,15 @@ class InterpreterPool:
             futures[index] = self._workers.submit(self._run, function, items[index])
         return [futures[index] for index in range(len(items))]
 
+    def close(self) -> None:
+        """Ends its threads; what has not begun is left undone."""
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
     def __enter__(self) -> "InterpreterPool":
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Whoever leaves early does not wait for what nobody reads.
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self.close()
 
     def _run(self, function, item):
         try:

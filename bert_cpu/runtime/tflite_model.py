@@ -162,6 +162,15 @@ class TFLiteModel:
         )
         return Answered(example, reading, outputs, answer)
 
+    @property
+    def interpreter_bytes(self) -> int:
+        """The most memory that one more interpreter takes.
+
+        LiteRT packs the matrices anew for each signature of each interpreter; only
+        the file itself is shared.
+        """
+        return self._path.stat().st_size * len(self.buckets)
+
     def open_pool(self, instances: int, threads: int = 1) -> InterpreterPool:
         """More interpreters of the same file; see `InterpreterPool`."""
         return InterpreterPool(self._path, self.buckets, instances, threads)

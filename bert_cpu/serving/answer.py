@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bert_cpu.errors import UserError
+from bert_cpu.hardware.answering import Answering
 from bert_cpu.runtime.tflite_model import TFLiteModel
+from bert_cpu.serving.answering_here import answering_here
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import TASKS, restore_task
 
@@ -25,8 +27,10 @@ def answer_texts(
     Args:
         directory: a run's directory, or one that holds `model.json`.
         texts: pairs of a text and the second text, or None.
-        threads: threads of one text. Default: the cores this process may use.
-        variant: "float32" or "int8". Default: the one chosen when converting.
+        threads: threads of one text. Default: as many as were measured to be fastest
+            here, else the cores that this process may use.
+        variant: "float32" or "int8". Default: the one chosen when converting, but
+            not int8 where it was measured to be slower.
 
     Returns:
         Answers of the model's task; see the `Answer` of its file in `tasks`.
@@ -56,11 +60,13 @@ def open_model(
     directory: str | os.PathLike[str],
     threads: int | None = None,
     variant: str | None = None,
+    answering: Answering | None = None,
 ) -> TFLiteModel:
     """Opens the converted model of a run.
 
     Args:
         directory, threads, variant: see `answer_texts`.
+        answering: how this machine answers. Default: from `answering_here`.
 
     Raises:
         UserError: if there is none, or of a task that this program can't answer.
@@ -87,4 +93,10 @@ def open_model(
             )
         return task
 
-    return TFLiteModel.open(directory, restore, threads, variant)
+    if answering is None:
+        answering, _ = answering_here(threads or 0)
+    # A container may ship one of the variants.
+    has_float32 = (directory / "float32.tflite").exists()
+    if variant is None and answering.refuses_int8 and has_float32:
+        variant = "float32"
+    return TFLiteModel.open(directory, restore, threads or answering.threads, variant)

@@ -12,6 +12,7 @@ from bert_cpu.data.pipeline import evaluation_batches, training_batches
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.encoder_shape import read_encoder_shape
+from bert_cpu.hardware.find_tuned_profile import find_tuned_profile
 from bert_cpu.hardware.memory import (
     MemoryEstimate,
     check_training_memory,
@@ -103,7 +104,8 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
     )
     weights = class_weights(manifest, settings.class_weights)
     hardware = read_hardware()
-    profile = choose_profile(hardware, settings.dtype, settings.threads)
+    tuned, _ = find_tuned_profile(hardware)
+    profile = choose_profile(hardware, settings.dtype, settings.threads, tuned=tuned)
     memory = _estimate_memory(settings, cluster, checkpoint, manifest, profile)
     # Workers that one command started share this machine; others have their own.
     check_training_memory(memory, hardware, settings.workers or 1)

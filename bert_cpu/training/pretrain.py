@@ -15,6 +15,7 @@ from bert_cpu.data.pretraining.batches import held_out_batches, pretraining_batc
 from bert_cpu.data.pretraining.manifest import PretrainingManifest
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.encoder_shape import EncoderShape
+from bert_cpu.hardware.find_tuned_profile import find_tuned_profile
 from bert_cpu.hardware.memory import (
     MemoryEstimate,
     check_training_memory,
@@ -80,7 +81,8 @@ def run_pretraining(
     )
     config = _config_of(settings, checkpoint, tokenizer)
     hardware = read_hardware()
-    profile = choose_profile(hardware, settings.dtype, settings.threads)
+    tuned, _ = find_tuned_profile(hardware)
+    profile = choose_profile(hardware, settings.dtype, settings.threads, tuned=tuned)
     memory = _estimate_memory(settings, cluster, config, manifest, profile.dtype)
     check_training_memory(memory, hardware, settings.workers or 1)
 

@@ -1,0 +1,1 @@
+"""Measures what is fastest on this machine, within a minute."""

@@ -1,0 +1,34 @@
+"""How this machine answers, and what was measured on it, for the terminal."""
+
+from bert_cpu.hardware.answering import Answering
+from bert_cpu.hardware.tuned_profile import TunedProfile
+
+
+def describe_tuned(
+    answering: Answering, tuned: TunedProfile | None, note: str | None
+) -> str:
+    """Says in lines that stand under `describe_hardware`'s.
+
+    Args:
+        answering: from `choose_answering`.
+        tuned, note: from `find_tuned_profile`.
+    """
+    lines = [
+        ("answers", f"one text: {_plural(answering.threads, 'thread')}"),
+        (
+            "",
+            f"many texts: {_plural(answering.instances, 'interpreter')}, "
+            f"{_plural(answering.threads_each, 'thread')} each",
+        ),
+    ]
+    if tuned is None:
+        lines.append(("measured", note or "nothing yet: `bert-cpu hardware --tune`"))
+    else:
+        when = tuned.measured_at.replace("T", " ").replace("+00:00", " UTC")
+        lines.append(("measured", f"{when}, in {tuned.seconds:.0f} s"))
+        lines += [("", finding) for finding in tuned.findings]
+    return "\n".join(f"{name:<14}{value}" for name, value in lines)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
