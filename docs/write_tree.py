@@ -30,6 +30,7 @@ _FOLDERS = {
     "export": "floor 4",
     "search": "floor 5",
     "serving": "floor 5",
+    "calibration": "floor 5",
     "commands": "floor 6",
 }
 _WIDTH = 34

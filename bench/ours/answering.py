@@ -8,7 +8,10 @@ import numpy as np
 
 from bench.answering import read_jsonl
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
-from bert_cpu.serving.answer import answer_with, open_model
+from bert_cpu.serving.answer import open_model
+from bert_cpu.serving.answer_many import answer_many
+from bert_cpu.serving.answering_here import answering_here
+from bert_cpu.serving.fitting_instances import fitting_instances
 
 
 def open_case(given: dict[str, Any]) -> "Sequences | Texts":
@@ -16,13 +19,14 @@ def open_case(given: dict[str, Any]) -> "Sequences | Texts":
 
 
 class Texts:
-    """Many texts, as `bert-cpu predict` answers them.
+    """Many texts, as `bert-cpu predict --file` answers them.
 
     Args:
         given: `run`, a run's directory, and `texts`; see `bench.answering`.
     """
 
     def __init__(self, given: dict[str, Any]):
+        self._answering, _ = answering_here()
         self._model = open_model(given["run"], variant=given.get("variant", "int8"))
         self._rows = read_jsonl(given["texts"])
 
@@ -44,7 +48,9 @@ class Texts:
 
     def _answer(self):
         pairs = [(row["text"], None) for row in self._rows]
-        return list(answer_with(self._model, pairs))
+        instances = fitting_instances(self._model, self._answering.instances)
+        threads = self._answering.threads_each
+        return list(answer_many(self._model, pairs, instances, threads))
 
 
 class Sequences:
