@@ -9,7 +9,7 @@ import time
 import pytest
 import tiny_bundle
 import tiny_model
-from tiny_command import bert_cpu, succeed
+from tiny_command import DATA, bert_cpu, succeed, write_alphabet_encoder
 from tuned_machine import HARDWARE, TUNED
 
 from bert_cpu.calibration import calibrate as module
@@ -22,11 +22,13 @@ from bert_cpu.calibration.tensorflow_process import (
     TensorFlowProcess,
 )
 from bert_cpu.commands import hardware as hardware_command
+from bert_cpu.commands.start_tensorflow import start_tensorflow
 from bert_cpu.errors import UserError
 from bert_cpu.export.compare import choose
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.machine import describe_machine
+from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.hardware.tuned_profile import TunedProfile
 from bert_cpu.serving.answer import open_model
 from bert_cpu.serving.fitting_instances import fitting_instances
@@ -43,6 +45,12 @@ class FakeProcess:
         self._steps = steps
         self._products = dict(zip(("float32", "bfloat16"), products, strict=True))
         self._fails = fails
+
+    def begin(self, what, *, dtype, **_):
+        self._begun = (what, dtype)
+
+    def wait(self, deadline):
+        return self.ask(self._begun[0], deadline, dtype=self._begun[1])
 
     def ask(self, what, deadline, *, dtype, **_):
         if (what, dtype) == self._fails:
@@ -157,7 +165,7 @@ def paced(monkeypatch, tmp_path):
             HARDWARE,
             {variant: files[variant, 4] for variant in ("float32", "int8")},
             [2, 4, 8, 16],
-            {variant: files[variant, 7] for variant in ("float32", "int8")},
+            files["int8", 7],
             [2, 3, 4, 6, 8, 12, 16],
             time.monotonic() + 3,
         )
@@ -379,6 +387,52 @@ def test_predict_says_that_a_profile_is_ignored_and_answers(
     assert warned.out == plain.out
     assert "is ignored: it was measured with processor A Processor" in warned.err
     assert warned.err.count("\n") == 1
+
+
+@pytest.fixture
+def other_dtype(tmp_path, monkeypatch):
+    """A cache whose profile holds here, with another dtype than the default's."""
+    hardware = read_hardware()
+    usual = choose_profile(hardware).dtype
+    dtype = "float32" if usual == "bfloat16" else "bfloat16"
+    training = dataclasses.replace(TUNED.training, dtype=dtype, threads=1)
+    tuned = dataclasses.replace(
+        TUNED, machine=describe_machine(hardware), training=training, answering=None
+    )
+    tuned.save(tmp_path / "cache" / "tuned.json")
+    monkeypatch.setenv("BERT_CPU_CACHE", str(tmp_path / "cache"))
+    return dtype
+
+
+def test_tensorflow_starts_with_the_threads_that_were_measured(
+    other_dtype, tmp_path, monkeypatch
+):
+    for name in choose_profile(HARDWARE).environment():
+        monkeypatch.setenv(name, "as it was")
+    assert start_tensorflow() is None
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert start_tensorflow(threads=3) is None
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
+    # Processes that train together compute alike, whatever was measured for one.
+    start_tensorflow(is_alone=False)
+    expected = str(choose_profile(read_hardware()).threads)
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == expected
+    TUNED.save(tmp_path / "cache" / "tuned.json")
+    assert "is ignored: it was measured with processor" in start_tensorflow()
+
+
+@pytest.mark.slow
+def test_training_takes_the_dtype_that_was_measured(other_dtype, tmp_path):
+    encoder = write_alphabet_encoder(tmp_path / "encoder")
+    given = ("--data", DATA / "reviews_en.csv", "--encoder", encoder, "--epochs", "1")
+    for name, options, dtype in (
+        ("measured", (), other_dtype),
+        ("asked", ("--dtype", "float32"), "float32"),
+    ):
+        where = ("--runs-dir", tmp_path, "--name", name, "--max-length", "24")
+        succeed("train", *given, *where, *options)
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        assert json.dumps(metrics).count(f'"dtype": "{dtype}"') == 1
 
 
 @pytest.mark.slow

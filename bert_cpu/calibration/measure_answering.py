@@ -36,7 +36,7 @@ def measure_answering(
     hardware: Hardware,
     files: Mapping[str, Path],
     buckets: Sequence[int],
-    middle_files: Mapping[str, Path],
+    middle_file: Path,
     middle_buckets: Sequence[int],
     deadline: float,
 ) -> MeasuredAnswering:
@@ -46,7 +46,7 @@ def measure_answering(
         hardware: from `read_hardware`.
         files: "float32" and "int8" -> a converted encoder.
         buckets: the lengths of their signatures.
-        middle_files, middle_buckets: the same, with signatures at the middles.
+        middle_file, middle_buckets: that in int8, with signatures at the middles.
         deadline: `time.monotonic()` at which it ends.
     """
     default = choose_answering(hardware)
@@ -91,17 +91,15 @@ def measure_answering(
     rows += measurement_rows(f"{len(lengths)} texts of mixed lengths", tries)
     many = choose_way(usual, tries or {usual: []})
 
-    tries = take_turns(
-        {
-            "powers of two": _opening_way(files[variant], buckets, one, middle_buckets),
-            "middles too": _opening_way(
-                middle_files[variant], middle_buckets, one, middle_buckets
-            ),
-        },
-        _SHARES[2] * (deadline - time.monotonic()),
-    )
+    lengths_ways = {
+        "powers of two": _opening_way(files["int8"], buckets, one, middle_buckets),
+        "middles too": _opening_way(middle_file, middle_buckets, one, middle_buckets),
+    }
+    tries = {}
+    if variant == "int8":
+        tries = take_turns(lengths_ways, _SHARES[2] * (deadline - time.monotonic()))
     rows += measurement_rows("opening, and a text of each length", tries)
-    middles = choose_way("powers of two", tries)
+    middles = choose_way("powers of two", tries or {"powers of two": []})
     return _conclude(
         default, _Choices(variant, by_variant, float32, one, usual, many, middles), rows
     )
@@ -220,14 +218,13 @@ def _conclude(default, choices, rows):
             f"the default ({choices.usual})."
         )
     middles = choices.middles.name == "middles too"
-    findings.append(
-        "Lengths: signatures at the middles between powers of two "
-        + (
-            "pay: texts are answered faster, and opening is not slower."
-            if middles
-            else "are left out: opening is slower with them, or they pay too little."
-        )
-    )
+    if middles:
+        verdict = "pay: texts are answered faster, and opening is not slower"
+    elif choices.middles.rounds < LEAST_ROUNDS:
+        verdict = "are left out: there was no time to compare, or int8 is refused"
+    else:
+        verdict = "are left out: opening is slower with them, or they pay too little"
+    findings.append(f"Lengths: signatures between the powers of two {verdict}.")
     threads = int(one.name.split(", ")[1].split()[0])
     return MeasuredAnswering(
         TunedAnswering(threads, instances, threads_each, refuses_int8, middles),

@@ -55,6 +55,11 @@ class TensorFlowProcess:
         Raises:
             TensorFlowFailed: if there is no answer before the deadline.
         """
+        self.begin(what, **arguments)
+        return self.wait(deadline)
+
+    def begin(self, what: str, **arguments: Any) -> None:
+        """As `ask`, without waiting for the answer."""
         assert self._process.stdin is not None
         self._asked += 1
         request = {"number": self._asked, "what": what, "arguments": arguments}
@@ -64,6 +69,9 @@ class TensorFlowProcess:
             self._process.stdin.flush()
         except OSError:
             raise TensorFlowFailed("TensorFlow's process ended") from None
+
+    def wait(self, deadline: float) -> Any:
+        """The answer to what was begun last."""
         answer = json.loads(self._read_line(deadline))
         while answer["number"] != self._asked:
             answer = json.loads(self._read_line(deadline))

@@ -25,6 +25,8 @@ def start_tensorflow(
     """
     hardware = read_hardware()
     tuned, note = find_tuned_profile(hardware)
+    # What was measured holds for one process, and workers must compute alike.
+    tuned = tuned if is_alone else None
     profile = choose_profile(hardware, dtype, threads, tuned=tuned)
     # The last one keeps transformers from advising to install torch.
     os.environ.update(profile.environment() | {"TRANSFORMERS_VERBOSITY": "error"})

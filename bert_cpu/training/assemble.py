@@ -105,6 +105,8 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
     weights = class_weights(manifest, settings.class_weights)
     hardware = read_hardware()
     tuned, _ = find_tuned_profile(hardware)
+    # Workers must compute alike, wherever they are.
+    tuned = tuned if cluster.num_workers == 1 else None
     profile = choose_profile(hardware, settings.dtype, settings.threads, tuned=tuned)
     memory = _estimate_memory(settings, cluster, checkpoint, manifest, profile)
     # Workers that one command started share this machine; others have their own.

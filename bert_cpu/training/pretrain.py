@@ -82,6 +82,8 @@ def run_pretraining(
     config = _config_of(settings, checkpoint, tokenizer)
     hardware = read_hardware()
     tuned, _ = find_tuned_profile(hardware)
+    # Workers must compute alike, wherever they are.
+    tuned = tuned if cluster.num_workers == 1 else None
     profile = choose_profile(hardware, settings.dtype, settings.threads, tuned=tuned)
     memory = _estimate_memory(settings, cluster, config, manifest, profile.dtype)
     check_training_memory(memory, hardware, settings.workers or 1)
