@@ -16,6 +16,7 @@ from bert_cpu.training.clock import Clock
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.evaluate import average_swapped_in
 from bert_cpu.training.history import History
+from bert_cpu.training.is_kept import is_kept
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.schedule import WarmupLinearDecay
 from bert_cpu.training.screen import Screen
@@ -176,7 +177,7 @@ def _is_out_of_patience(progress, settings):
 
 
 def _measure(trainee, settings, progress, stop, checkpoints):
-    """Measures the validation split, and keeps the weights if they are the best."""
+    """Measures the validation split, and keeps the weights if none are better."""
     with average_swapped_in(trainee.optimizer, trainee.model):
         with stop.obeyed_at_once():
             measured = trainee.evaluate()
@@ -185,7 +186,7 @@ def _measure(trainee, settings, progress, stop, checkpoints):
             raise _not_a_number(
                 "validation loss", measured["loss"], progress.step, progress, settings
             )
-        if measured[trainee.metrics[0]] > progress.best_score and checkpoints:
+        if checkpoints and is_kept(measured, trainee.metrics[0], progress.best_score):
             checkpoints.save_best(progress.step)
     return measured
 
@@ -194,13 +195,15 @@ def _finish_epoch(trainee, progress, measured, checkpoints, history, screen):
     train_loss = progress.epoch_loss / max(progress.epoch_step, 1)
     score = measured[trainee.metrics[0]]
     is_better = score > progress.best_score
+    takes_over = is_kept(measured, trainee.metrics[0], progress.best_score)
     progress.epoch += 1
     progress.epoch_step, progress.epoch_loss = 0, 0.0
     progress.epochs_without_better += 1
     if is_better:
         progress.best_score = score
-        progress.best_epoch = progress.epoch
         progress.epochs_without_better = 0
+    if takes_over:
+        progress.best_epoch = progress.epoch
     if history:
         history.write(
             "epoch",
@@ -217,7 +220,7 @@ def _finish_epoch(trainee, progress, measured, checkpoints, history, screen):
     )
     screen.say(
         f"epoch {progress.epoch}: training loss {train_loss:.4f}, validation loss "
-        f"{measured['loss']:.4f}, {scores}" + (" (best)" if is_better else "")
+        f"{measured['loss']:.4f}, {scores}" + (" (kept)" if takes_over else "")
     )
 
 
