@@ -10,10 +10,12 @@ import pytest
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 FLAGS = doctest.ELLIPSIS
-# They need a model that was trained, and say so by `+SKIP`: tests/test_export.py,
-# test_tasks_end_to_end.py and test_pretrain_model.py run the same calls.
+# They need a model, and say so by `+SKIP`: tests/test_export.py,
+# test_tasks_end_to_end.py, test_pretrain_model.py and test_attention_maps.py run the
+# same calls.
 NEED_A_MODEL = {
     "bert_cpu.export.export_tflite.export_tflite",
+    "bert_cpu.models.attention_maps.attention_maps",
     "bert_cpu.runtime.tflite_model.TFLiteModel",
     "bert_cpu.tasks.pretrain.pretraining_losses",
 }

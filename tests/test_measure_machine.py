@@ -148,9 +148,13 @@ def test_products_are_those_that_the_benchmark_counts(batch_size, length):
         name: getattr(SHAPE, name)
         for name in ("hidden_size", "intermediate_size", "num_hidden_layers")
     }
-    # The benchmark's has the pooler and a head of two labels on top.
-    head = 2 * (SHAPE.hidden_size**2 + 2 * SHAPE.hidden_size)
-    expected = batch_size * (count_flops(sizes, length) - head)
+    hidden, intermediate = SHAPE.hidden_size, SHAPE.intermediate_size
+    # The benchmark's has the pooler and a head of two labels on top, and only the
+    # first token's query in the last block.
+    head = 2 * (hidden**2 + 2 * hidden)
+    query = 2 * (2 * hidden**2 + 2 * hidden * intermediate + 2 * length * hidden)
+    others = (length - 1) * query
+    expected = batch_size * (count_flops(sizes, length) - head + others)
     assert sum(each.flops for each in operations if each.is_product) == expected
 
 

@@ -25,8 +25,8 @@ def attention_maps(
         of a row takes from the token of a column. A row sums to 1.
 
     Example:
-    >>> maps = attention_maps(encoder, tokenizer(["a film"], return_tensors="np"))
-    >>> maps[0, 0].shape  # Of the first block, for the first text.
+    >>> texts = tokenizer(["a film"], return_tensors="np")  # doctest: +SKIP
+    >>> attention_maps(encoder, texts)[0, 0].shape  # doctest: +SKIP
     (12, 4, 4)
     """
     read = {name: inputs[name] for name in encoder.input}
