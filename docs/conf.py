@@ -87,7 +87,7 @@ class Help(SphinxDirective):
         printed = subprocess.run(
             [sys.executable, "-m", "bert_cpu.cli", *self.arguments, "--help"],
             cwd=_ROOT,
-            env=os.environ | {"COLUMNS": "92", "NO_COLOR": "1", "TERM": "dumb"},
+            env=os.environ | {"COLUMNS": "90", "NO_COLOR": "1", "TERM": "dumb"},
             capture_output=True,
             text=True,
             check=True,

@@ -24,6 +24,7 @@ def entries_of(page):
     for block in TOCTREE.findall(text):
         for line in block.splitlines():
             if line and not line.startswith(":"):
+                line = re.sub(r".*<(.+)>$", r"\1", line)  # Under a title of its own.
                 yield posixpath.normpath(posixpath.join(posixpath.dirname(page), line))
 
 
