@@ -30,6 +30,7 @@ include_patterns = [
     "README.zh.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "notebooks/README.md",
     "docs/**",
 ]
 exclude_patterns = [".*", "build", "runs", "sweeps", "bench-work"]

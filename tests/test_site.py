@@ -14,8 +14,8 @@ DOCS = PROJECT / "docs"
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.M | re.S)
 # Written when the site is built.
 REFERENCE = "docs/reference/bert_cpu/index"
-# In the project's own folder, beside the pages of `docs`.
-FRONT = {"README", "README.zh", "CONTRIBUTING", "CHANGELOG"}
+# Beside the pages of `docs`.
+FRONT = {"README", "README.zh", "CONTRIBUTING", "CHANGELOG", "notebooks/README"}
 
 
 def entries_of(page):
