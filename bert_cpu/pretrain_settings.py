@@ -1,8 +1,12 @@
 """Every setting of a pre-training run."""
 
 import dataclasses
+from typing import Literal, get_args
 
+from bert_cpu.errors import UserError
 from bert_cpu.settings import RunSettings, expect
+
+Start = Literal["neighbours", "random"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +36,9 @@ class PretrainSettings(RunSettings):
     hidden_size: int = 256
     # Attention heads of a new encoder; they divide hidden_size.
     num_heads: int = 4
+    # How a new encoder begins: with heads that look at neighbouring tokens, or with
+    # nothing but random weights. Default: neighbours, or the weights of --encoder.
+    start: Start | None = None
     # Tokens in a sequence, special tokens included.
     max_length: int = 128
     # Tokens in a sequence of the first epochs, which are cheaper; see short_epochs.
@@ -60,6 +67,17 @@ class PretrainSettings(RunSettings):
 
     def __post_init__(self):
         super().__post_init__()
+        choices = get_args(Start)
+        is_known = self.start in (None, *choices)
+        expect(is_known, "start", self.start, f"one of {', '.join(choices)}")
+        if self.encoder is None and self.start is None:
+            # Said outright, so that config.json and --resume name it.
+            object.__setattr__(self, "start", "neighbours")
+        if self.encoder is not None and self.start is not None:
+            raise UserError(
+                f"--start is {self.start}, but '{self.encoder}' brings its own "
+                "weights. Give --start or --encoder, not both."
+            )
         for field in ("epochs", "vocab_size", "num_layers", "hidden_size", "num_heads"):
             expect(getattr(self, field) >= 1, field, getattr(self, field), "1 or more")
         is_whole = self.hidden_size % self.num_heads == 0

@@ -68,6 +68,13 @@ def test_settings_that_make_no_sense_are_refused(here, options, said):
     assert mistake("bad", *options).startswith(said)
 
 
+def test_an_encoder_with_weights_is_not_started(here):
+    assert mistake("bad", "--encoder", "minilm", "--start", "neighbours") == (
+        "--start is neighbours, but 'minilm' brings its own weights. Give --start or "
+        "--encoder, not both. See bert-cpu pretrain --help."
+    )
+
+
 def test_workers_have_no_clock_in_common(here):
     assert mistake("bad", "--workers", 2, "--minutes", 5) == (
         "--minutes is 5 with 2 workers, but only one process can stop by the clock. "

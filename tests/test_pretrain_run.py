@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import tiny_bundle
@@ -21,6 +22,8 @@ from tiny_pretraining import words_of
 
 from bert_cpu.commands import pretrain as pretrain_command
 from bert_cpu.models.checkpoint import open_checkpoint
+from bert_cpu.models.encoder import build_encoder
+from bert_cpu.models.start_neighbours import start_neighbours
 from bert_cpu.training import pretrain
 from bert_cpu.training.history import read_history
 from bert_cpu.training.screen import Screen
@@ -116,6 +119,27 @@ def test_a_bundle_fills_in_words_and_is_fine_tuned(first):
     data = tiny_command.DATA / "reviews_zh.tsv"
     tuned = ("--name", "tuned", "--encoder", first / "bundle", "--data", data)
     succeed("train", *tuned, *tiny_command.QUICK)
+
+
+@pytest.mark.parametrize("start", ["neighbours", "random"])
+def test_a_new_encoder_starts_as_it_is_told(here, start):
+    # At this rate nothing is learned: the bundle holds what the run began with.
+    still = ("--learning-rate", 1e-12, "--epochs", 1, "--num-layers", 1)
+    told = () if start == "neighbours" else ("--start", start)
+    bundle = run(start, *still, *told) / "bundle"
+    config = json.loads((bundle.parent / "config.json").read_text())
+    assert config["start"] == start
+
+    checkpoint = open_checkpoint(str(bundle))
+    encoder = build_encoder(checkpoint.config)
+    assert checkpoint.assign_to(encoder, {}) == []
+    keras.utils.set_random_seed(config["seed"])
+    expected = build_encoder(checkpoint.config)
+    if start == "neighbours":
+        start_neighbours(expected)
+    for read, begun in zip(encoder.variables, expected.variables, strict=True):
+        if "seed" not in read.path:
+            np.testing.assert_allclose(read, begun, atol=1e-6, err_msg=read.path)
 
 
 @pytest.mark.slow
@@ -253,7 +277,12 @@ def test_a_run_that_is_there_is_left_as_it_is(first):
 
 @pytest.mark.parametrize(
     "option, value, was",
-    [("--mask-share", 0.2, 0.15), ("--hidden-size", 64, 32), ("--seed", 3, 0)],
+    [
+        ("--mask-share", 0.2, 0.15),
+        ("--hidden-size", 64, 32),
+        ("--seed", 3, 0),
+        ("--start", "random", "neighbours"),
+    ],
 )
 def test_a_run_goes_on_with_the_settings_that_it_had(first, option, value, was):
     words = ("pretrain", "--name", "first", "--resume", option, value)

@@ -175,6 +175,7 @@ def test_a_bad_run_is_refused(field, value, expected):
     "field, value, expected",
     [
         ("vocab_size", 0, "1 or more"),
+        ("start", "warm", "one of neighbours, random"),
         ("num_layers", 0, "1 or more"),
         ("max_length", 7, "8 or more"),
         ("short_epochs", -1, "0 or more"),
@@ -241,6 +242,14 @@ def test_settings_of_a_run_that_exclude_each_other_are_refused(settings, message
         ),
         *(
             (
+                {"encoder": "minilm", "start": start},
+                f"--start is {start}, but 'minilm' brings its own weights. Give "
+                "--start or --encoder, not both.",
+            )
+            for start in ("neighbours", "random")
+        ),
+        *(
+            (
                 {"short_epochs": 1, "short_length": length},
                 f"--short-length is {length}, but must be from 8 to under "
                 "--max-length 128.",
@@ -253,6 +262,18 @@ def test_settings_of_pretraining_that_exclude_each_other_are_refused(settings, m
     with pytest.raises(UserError) as refusal:
         PretrainSettings(**settings)
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    "settings, start",
+    [
+        ({}, "neighbours"),
+        ({"start": "random"}, "random"),
+        ({"encoder": "minilm"}, None),
+    ],
+)
+def test_only_a_new_encoder_has_a_start(settings, start):
+    assert PretrainSettings(**settings).start == start
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from bert_cpu.hardware.memory import (
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.models.start_neighbours import start_neighbours
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.write_report import write_report
 from bert_cpu.tasks.pretrain import (
@@ -107,6 +108,8 @@ def run_pretraining(
         if checkpoint is not None:
             for name in checkpoint.assign_to(model, names):
                 screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
+        elif settings.start == "neighbours":
+            start_neighbours(encoder)
         schedule = make_schedule(settings, *steps)
         optimizer = make_optimizer(settings, schedule, model)
     held_out = manifest.open_shards("validation", settings.max_length)
