@@ -46,6 +46,11 @@ class FakeProcess:
         self._products = dict(zip(("float32", "bfloat16"), products, strict=True))
         self._fails = fails
 
+    closed = False
+
+    def close(self):
+        self.closed = True
+
     def begin(self, what, *, dtype, **_):
         self._begun = (what, dtype)
 
@@ -110,13 +115,16 @@ def test_what_fails_before_it_is_measured_keeps_the_default_and_says_so():
     assert found.findings[1].startswith("Training keeps its default (bfloat16, 8")
 
 
-def test_what_fails_beside_the_default_is_left_out():
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_fails_beside_the_default_is_left_out(dtype):
     default = FakeProcess(8, USUAL)
-    other = FakeProcess(4, {}, fails=("prepare_step", "float32"))
+    other = FakeProcess(4, HALF, fails=("prepare_step", dtype))
     end = time.monotonic() + 5
     found = measure_training(HARDWARE, [default, other], {}, 2, 8, end)
     assert (found.training.dtype, found.training.threads) == ("bfloat16", 8)
     assert len(found.rows) == 2
+    assert other.closed
+    assert not default.closed
 
 
 def test_no_time_keeps_the_default():
@@ -284,6 +292,7 @@ def test_a_process_is_asked_with_its_threads_and_late_answers_are_dropped(work):
             with pytest.raises(TensorFlowFailed, match="process ended"):
                 process.ask("end", time.monotonic() + 20)
         number = process._process.pid
+        process.close()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
 

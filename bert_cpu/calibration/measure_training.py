@@ -72,9 +72,12 @@ def measure_training(
                 try:
                     process.wait(deadline if process is processes[0] else until)
                 except TensorFlowFailed:
-                    taking_part.remove(process)
                     if process is processes[0]:
                         raise
+                    # It may be busy still, which would slow what is measured.
+                    process.close()
+                    taking_part.remove(process)
+                    ways.pop(_name(_FORMATS[0], process.threads), None)
                     continue
                 ways[_name(dtype, process.threads)] = _way(process, dtype, deadline)
     except TensorFlowFailed as failure:

@@ -93,9 +93,13 @@ class TensorFlowProcess:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
+    def close(self) -> None:
+        """Ends it, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
+
     def __enter__(self) -> "TensorFlowProcess":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self.close()
