@@ -474,9 +474,9 @@ def test_embeddings_drop_in_training_alone():
     [
         Dropout(0.3, seed=5),
         FeedForward(40, activation=gelu_tanh),
-        FeedForward(40, activation="relu"),
-        EncoderBlock(4, 40, gelu_tanh, 0.1, 0.2, 1e-5, name="block"),
-        Embeddings(11, 7, HIDDEN, 3, 0.1, 1e-5),
+        FeedForward(40, "relu", 0.5),
+        EncoderBlock(4, 40, gelu_tanh, 0.1, 0.2, 1e-5, 0.5, name="block"),
+        Embeddings(11, 7, HIDDEN, 3, 0.1, 1e-5, 0.5),
     ],
     ids=["dropout", "feed_forward", "relu", "block", "embeddings"],
 )

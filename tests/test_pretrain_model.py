@@ -3,9 +3,11 @@
 import importlib
 import json
 
+import keras
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import tensorflow as tf
 import tiny_bundle
 from safetensors.numpy import load_file, save_file
@@ -93,6 +95,25 @@ def test_without_the_next_sentence_there_is_no_pooler_to_load(tmp_path):
     paths = {variable.path for variable in model.trainable_variables}
     assert not any("pooler" in path or "next_sentence" in path for path in paths)
     assert set(model(INPUTS)) == {"masked_logits"}
+
+
+def test_random_weights_have_the_spread_that_transformers_config_says():
+    """Its docs: the deviation of the truncated normal "for all weight matrices"."""
+    keras.utils.set_random_seed(0)
+    config = BertConfig(**tiny_bundle.CONFIG, initializer_range=0.5)
+    model = build_pretraining(build_encoder(config))
+    # As TensorFlow and the original cut it: at two deviations.
+    expected = scipy.stats.truncnorm(-2, 2, scale=0.5)
+    num_drawn = 0
+    for variable in model.trainable_variables:
+        name, values = variable.path, variable.numpy().ravel()
+        if name.endswith(("/kernel", "/embeddings")):
+            assert scipy.stats.kstest(values, expected.cdf).pvalue > 1e-4, name
+            num_drawn += 1
+        else:
+            assert set(values) == {1.0 if name.endswith("/gamma") else 0.0}, name
+    # Three tables; six kernels a block; the pooler's, and one of each head.
+    assert num_drawn == 3 + 6 * NUM_LAYERS + 3
 
 
 def random_batch(num_predictions=3, words=11, seed=0):

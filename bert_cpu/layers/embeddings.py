@@ -21,6 +21,8 @@ class Embeddings(keras.layers.Layer):
         num_segments: int. Rows of the segment table; BERT has 2.
         dropout: float in `[0, 1)`. Share of features zeroed in training.
         epsilon: float. Added to the variance by the norm; the original's 1e-12.
+        initializer_range: float. Deviation of the truncated normal that the tables
+            start from.
 
     Call arguments:
         token_ids: int32 `(batch, length)`, each in `[0, vocab_size)`.
@@ -49,6 +51,7 @@ class Embeddings(keras.layers.Layer):
         num_segments=2,
         dropout=0.0,
         epsilon=1e-12,
+        initializer_range=0.02,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -58,6 +61,7 @@ class Embeddings(keras.layers.Layer):
         self.num_segments = num_segments
         self.dropout = dropout
         self.epsilon = epsilon
+        self.initializer_range = initializer_range
 
         self._token = self._table(vocab_size, "token")
         self._position = self._table(max_length, "position")
@@ -93,10 +97,11 @@ class Embeddings(keras.layers.Layer):
             "num_segments": self.num_segments,
             "dropout": self.dropout,
             "epsilon": self.epsilon,
+            "initializer_range": self.initializer_range,
         }
 
     def _table(self, rows, name):
-        start = keras.initializers.TruncatedNormal(stddev=0.02)
+        start = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
         # Float32 whatever the policy: only the rows that are looked up are cast, not
         # the whole table, and their gradients are summed in float32.
         return keras.layers.Embedding(

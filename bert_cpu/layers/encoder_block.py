@@ -25,6 +25,8 @@ class EncoderBlock(keras.layers.Layer):
         dropout: float in `[0, 1)`. Share of each half's output that is zeroed.
         attention_dropout: float in `[0, 1)`. Of attention probabilities.
         epsilon: float. Added to the variance by the norms.
+        initializer_range: float. Deviation of the truncated normal that the kernels
+            start from.
 
     Call arguments:
         hidden_states: float `(batch, length, hidden_size)`.
@@ -50,6 +52,7 @@ class EncoderBlock(keras.layers.Layer):
         dropout=0.0,
         attention_dropout=0.0,
         epsilon=1e-12,
+        initializer_range=0.02,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -59,6 +62,7 @@ class EncoderBlock(keras.layers.Layer):
         self.dropout = dropout
         self.attention_dropout = attention_dropout
         self.epsilon = epsilon
+        self.initializer_range = initializer_range
 
     def build(self, hidden_states_shape, attention_mask_shape=None):
         hidden_size = hidden_states_shape[-1]
@@ -72,7 +76,9 @@ class EncoderBlock(keras.layers.Layer):
             self.num_heads,
             hidden_size // self.num_heads,
             dropout=self.attention_dropout,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=self.initializer_range
+            ),
             dtype=policy,
             name="attention",
         )
@@ -80,6 +86,7 @@ class EncoderBlock(keras.layers.Layer):
         self.feed_forward = FeedForward(
             self.intermediate_size,
             self.activation,
+            self.initializer_range,
             dtype=policy,
             name="feed_forward",
         )
@@ -137,4 +144,5 @@ class EncoderBlock(keras.layers.Layer):
             "dropout": self.dropout,
             "attention_dropout": self.attention_dropout,
             "epsilon": self.epsilon,
+            "initializer_range": self.initializer_range,
         }

@@ -15,6 +15,8 @@ class FeedForward(keras.layers.Layer):
             in BERT.
         activation: function of a tensor, or the name of a Keras activation.
             Default: BERT's GELU, with erf.
+        initializer_range: float. Deviation of the truncated normal that the kernels
+            start from.
 
     Call arguments:
         hidden_states: float `(batch, length, hidden_size)`.
@@ -25,10 +27,13 @@ class FeedForward(keras.layers.Layer):
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415 (GELU).
     """
 
-    def __init__(self, intermediate_size, activation=gelu, **kwargs):
+    def __init__(
+        self, intermediate_size, activation=gelu, initializer_range=0.02, **kwargs
+    ):
         super().__init__(**kwargs)
         self.intermediate_size = intermediate_size
         self.activation = keras.activations.get(activation)
+        self.initializer_range = initializer_range
 
     def build(self, hidden_states_shape):
         hidden_size = hidden_states_shape[-1]
@@ -50,10 +55,11 @@ class FeedForward(keras.layers.Layer):
         return super().get_config() | {
             "intermediate_size": self.intermediate_size,
             "activation": keras.activations.serialize(self.activation),
+            "initializer_range": self.initializer_range,
         }
 
     def _dense(self, units, activation, name):
-        start = keras.initializers.TruncatedNormal(stddev=0.02)
+        start = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
         return keras.layers.Dense(
             units,
             activation,

@@ -25,6 +25,8 @@ class MaskedWordsHead(keras.layers.Layer):
         activation: function of a tensor, or the name of a Keras activation; the
             encoder's.
         epsilon: float. Added to the variance by the norm; the encoder's.
+        initializer_range: float. Deviation of the truncated normal that the kernel
+            starts from; the encoder's.
 
     Call arguments:
         hidden_states: float `(batch, length, hidden_size)`.
@@ -38,18 +40,28 @@ class MaskedWordsHead(keras.layers.Layer):
         Press and Wolf 2016, https://arxiv.org/abs/1608.05859 (one table).
     """
 
-    def __init__(self, word_table, activation=gelu, epsilon=1e-12, **kwargs):
+    def __init__(
+        self,
+        word_table,
+        activation=gelu,
+        epsilon=1e-12,
+        initializer_range=0.02,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.word_table = word_table
         self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
+        self.initializer_range = initializer_range
 
     def build(self, hidden_states_shape, masked_positions_shape):
         vocab_size, hidden_size = self.word_table.shape
         self._transform = keras.layers.Dense(
             hidden_size,
             self.activation,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=self.initializer_range
+            ),
             dtype=self.dtype_policy,
             name="transform",
         )

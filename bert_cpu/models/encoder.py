@@ -24,6 +24,9 @@ def build_encoder(
 ) -> keras.Model:
     """Turns a BERT config into an encoder with random weights.
 
+    They are drawn as in the original: kernels and tables from a truncated normal
+    with the config's `initializer_range` for a deviation, biases 0.
+
     Args:
         config: transformers' BertConfig.
         dropout: float in `[0, 1)`, in place of both of the config's; or None.
@@ -60,6 +63,7 @@ def build_encoder(
         config.type_vocab_size,
         hidden_dropout,
         config.layer_norm_eps,
+        config.initializer_range,
         dtype=policy,
         name="embeddings",
     )(inputs["input_ids"], inputs["token_type_ids"])
@@ -73,6 +77,7 @@ def build_encoder(
             hidden_dropout,
             attention_dropout,
             config.layer_norm_eps,
+            config.initializer_range,
             dtype=policy,
             name=f"block_{index}",
         )(x, inputs["attention_mask"], first_only=reads_first_token and is_last)
@@ -80,7 +85,9 @@ def build_encoder(
     pooled = keras.layers.Dense(
         config.hidden_size,
         "tanh",
-        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        kernel_initializer=keras.initializers.TruncatedNormal(
+            stddev=config.initializer_range
+        ),
         dtype="float32",
         name="pooler",
     )(x[:, 0])

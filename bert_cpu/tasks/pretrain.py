@@ -58,7 +58,9 @@ def build_pretraining(encoder: Any, next_sentence: bool = True) -> Any:
     if next_sentence:
         outputs["next_sentence_logits"] = keras.layers.Dense(
             2,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=encoder.get_layer("block_0").initializer_range
+            ),
             dtype="float32",
             name="next_sentence",
         )(encoder.output["pooled"])
@@ -87,6 +89,7 @@ def masked_words_logits(encoder: Any) -> tuple[dict[str, Any], Any]:
         tables["embeddings/token/embeddings"],
         block.activation,
         block.epsilon,
+        block.initializer_range,
         dtype=block.dtype_policy,
         name="masked_words",
     )(encoder.output["sequence"], positions)
