@@ -31,7 +31,7 @@ def draw_roofline(
     Raises:
         ValueError: if a peak, the bandwidth or an intensity is not over 0.
     """
-    places = [each[1] for each in (*operations, *measured)]
+    places = [place for _, place in operations] + [place for _, place, _ in measured]
     if min(*peaks.values(), bandwidth, *places) <= 0:
         raise ValueError("Peaks, bandwidth and intensities must be over 0.")
     ridge = max(peaks.values()) / bandwidth
