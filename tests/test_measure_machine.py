@@ -196,6 +196,16 @@ def test_an_operation_lies_on_the_roof_that_limits_it():
     assert at["roof-bfloat16"][1] == [40.0, 4e11]
 
 
+@pytest.mark.parametrize("rate", [1e6, 5e10])
+def test_all_that_was_measured_is_within_the_picture(rate):
+    drawing = draw_roofline({"float32": 1e11}, 1e10, [("GELU", 1.0)], [("x", 5, rate)])
+    axes = drawing.figure.axes[0]
+    low, high = axes.get_ylim()
+    drawn = [y for line in axes.get_lines() for y in line.get_ydata()]
+    assert low < min(drawn)
+    assert max(drawn) < high
+
+
 @pytest.mark.parametrize("peak, bandwidth, place", [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
 def test_a_roof_of_nothing_is_refused(peak, bandwidth, place):
     with pytest.raises(ValueError, match="must be over 0"):

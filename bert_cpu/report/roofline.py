@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bert_cpu.report.drawing import SMALL, Drawing
 from bert_cpu.report.palette import SERIES, light
 
 _WIDTH, _HEIGHT = 860, 400
+# Pixels by which names hang below their marks. Those of near neighbours, on the flat
+# of a roof or up its slope, would lie on each other otherwise.
+_DROPS = (-22, -37, -59, -95)
 
 
 def draw_roofline(
@@ -61,14 +64,13 @@ def draw_roofline(
             annotation_clip=False,
         )
     roof = min(peaks.values())
-    # Names of near neighbours would lie on each other: each hangs at its own height.
     for rank, (name, intensity) in enumerate(sorted(operations, key=lambda o: o[1])):
         bound = min(roof, intensity * bandwidth)
         axes.plot([intensity], [bound], "o", color=light("ink"), gid=f"bound-{name}")
         axes.annotate(
             name,
             (intensity, bound),
-            (4, -22 - 15 * (rank % 4)),
+            (4, _DROPS[rank % len(_DROPS)]),
             textcoords="offset points",
             fontsize=SMALL - 1,
             color=light("muted"),
@@ -84,7 +86,11 @@ def draw_roofline(
             fontsize=SMALL,
             color=light("third"),
         )
-    axes.set_ylim(bottom=lowest * bandwidth / 8, top=max(peaks.values()) * 3)
+    least = min(lowest * bandwidth, *peaks.values(), *(rate for _, _, rate in measured))
+    axes.set_ylim(bottom=least / 8, top=max(peaks.values()) * 3)
+    # Else a short axis names all that lies between powers of ten, in another form.
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / 1e9:g}"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axes.set_xlabel("operations for each byte", fontsize=SMALL, color=light("muted"))
