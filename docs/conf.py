@@ -96,5 +96,13 @@ class Help(SphinxDirective):
         return [nodes.literal_block(printed, printed, language="text")]
 
 
+def part_examples(app, what, name, obj, options, lines):
+    """Puts the empty line before an example that reStructuredText wants there."""
+    for index in reversed(range(len(lines) - 1)):
+        if lines[index].strip() == "Example:" and ">>>" in lines[index + 1]:
+            lines.insert(index + 1, "")
+
+
 def setup(app):
     app.add_directive("help", Help)
+    app.connect("autodoc-process-docstring", part_examples)

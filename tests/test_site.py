@@ -108,6 +108,10 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path):
     # What `bert-cpu train --help` prints is there, and an argument of a layer.
     commands = (site / "docs/commands.html").read_text(encoding="utf-8")
     assert "--layer-decay" in commands
+    layer = site / "docs/reference/bert_cpu/layers/embeddings/index.html"
+    assert 'class="doctest highlight' in layer.read_text(encoding="utf-8")
+    tflite = site / "docs/reference/bert_cpu/runtime/tflite_model/index.html"
+    assert "doctest: +SKIP" not in tflite.read_text(encoding="utf-8")
     search = (site / "searchindex.js").read_text(encoding="utf-8")
     index = json.loads(search.removeprefix("Search.setIndex(").removesuffix(")"))
     assert "docs/tutorial.zh" in index["docnames"]
