@@ -116,4 +116,5 @@ def test_a_notebook_shows_a_drawing_on_its_own_ground():
     assert light("card") in root.get("style")
     assert "sans-serif" in root.get("style")
     assert "var(" not in drawing._repr_svg_()
+    assert repr(drawing) == f"Drawing('attention', 880, {drawing.height})"
     assert "好" in [each.text for each in root.iter(f"{SVG}text")]

@@ -95,6 +95,10 @@ class Drawing:
         root.set("aria-label", one_line(description, 300))
         return Markup(ElementTree.tostring(root, encoding="unicode"))
 
+    def __repr__(self) -> str:
+        # Without its place in memory, which a notebook would save anew each time.
+        return f"Drawing({self.name!r}, {self.width}, {self.height})"
+
     def _repr_svg_(self) -> str:
         """How a notebook shows it: with the ground and the font that a page gives."""
         ground = f"background: {light('card')}; font-family: system-ui, sans-serif"
