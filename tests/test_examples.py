@@ -11,7 +11,7 @@ import pytest
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 FLAGS = doctest.ELLIPSIS
 # They need a model, and say so by `+SKIP`: tests/test_export.py,
-# test_tasks_end_to_end.py, test_pretrain_model.py and test_attention_maps.py run the
+# test_runtime.py, test_pretrain_model.py and test_attention_maps.py make the
 # same calls.
 NEED_A_MODEL = {
     "bert_cpu.export.export_tflite.export_tflite",
