@@ -239,6 +239,12 @@ def test_dropout_draws_by_its_seed_and_anew_in_each_call():
     assert np.mean(first == other(x, training=True)) == pytest.approx(0.5, abs=0.15)
 
 
+def test_a_rate_too_low_for_bytes_still_draws_new_seeds():
+    dropout = Dropout(0.001, seed=3)
+    first, second = (dropout.draw_seed().numpy().tolist() for _ in range(2))
+    assert first != second
+
+
 def test_dropout_without_seed_follows_the_global_one():
     masks = []
     for _ in range(2):

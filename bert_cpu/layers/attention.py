@@ -78,7 +78,9 @@ class SelfAttention(keras.layers.MultiHeadAttention):
                 use_causal_mask=use_causal_mask,
             )
         if query is value:
-            query, key, value = self._project(value, *self._input_denses)
+            query, key, value = self._project(
+                value, self._query_dense, self._key_dense, self._value_dense
+            )
         else:
             (query,) = self._project(query, self._query_dense)
             key, value = self._project(value, self._key_dense, self._value_dense)
@@ -114,10 +116,6 @@ class SelfAttention(keras.layers.MultiHeadAttention):
             and self._activity_regularizer is None
             and not self._use_gate
         )
-
-    @property
-    def _input_denses(self):
-        return self._query_dense, self._key_dense, self._value_dense
 
     def _project(self, hidden_states, *denses):
         """`(batch, length, hidden)` -> a `(batch, heads, length, key_dim)` each."""

@@ -49,7 +49,7 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self._num_zeroed = min(round(rate * _CASES), _CASES - 1)
-        if self._num_zeroed:
+        if rate:
             self._seeds = keras.random.SeedGenerator(seed)
         self.built = True
 
@@ -62,7 +62,7 @@ class Dropout(keras.layers.Layer):
 
     def draw_seed(self):
         """A new seed for one call of this replica: int32 `(2,)`."""
-        if not self._num_zeroed:
+        if not self.rate:
             return tf.zeros([2], tf.int32)
         return _of_this_replica(tf.cast(self._seeds.next(), tf.int32))
 

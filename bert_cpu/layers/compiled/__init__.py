@@ -1,1 +1,1 @@
-"""Element-wise work of an encoder block, each kind compiled to one pass by XLA."""
+"""Element-wise work of an encoder block, compiled by XLA to few passes."""

@@ -7,7 +7,7 @@ from bert_cpu.layers.compiled.switch import compiled
 
 
 def add_and_norm(x, change, gamma, beta, epsilon, rate, seed):
-    """Computes it in one pass forwards and one backwards.
+    """Computes it by one program forwards and one backwards.
 
     Args:
         x, change: float `(batch, length, hidden_size)`.

@@ -7,7 +7,7 @@ from bert_cpu.layers.compiled.switch import compiled
 
 
 def attention_weights(scores, blocked, scale, rate, seed):
-    """Computes them in one pass forwards and one backwards.
+    """Computes them by one program forwards and one backwards.
 
     Args:
         scores: float `(batch, heads, queries, keys)`.

@@ -1,4 +1,4 @@
-"""GELU and its gradient, each in one pass."""
+"""GELU and its gradient, each compiled."""
 
 import math
 

@@ -13,7 +13,7 @@ _IS_ON = contextvars.ContextVar("compiled", default=False)
 def compiled_kernels(is_on: bool = True) -> Iterator[None]:
     """Within it, layers that are traced to train use compiled functions.
 
-    XLA makes one pass over memory of what takes TensorFlow ten, but compiles anew
+    XLA makes a few passes over memory of what takes TensorFlow ten, but compiles anew
     for every shape, which takes tenths of a second each: it pays where a shape is
     met many times. Matrix products stay TensorFlow's, whose kernels are faster.
     """
