@@ -106,7 +106,7 @@ def _make_ready(contestant: Contestant, case: Case, workplace: Workplace):
 
 def _precision(precision, checked):
     """Of ours: "auto" is what the project chose, which it says."""
-    return checked.get("precision", "float32") if precision == "auto" else precision
+    return checked["precision"] if precision == "auto" else precision
 
 
 def _measure_limit(case: Case, workplace: Workplace) -> float | None:

@@ -11,10 +11,13 @@ from bench.agreement import agreement
 from bench.case import Case, ratio_of, value_of
 from bench.contestants import Entry
 from bench.make_row import make_rows
+from bench.ours.fine_tuning import FineTuning
 from bench.race import race
 from bench.share_of_limit import share_of_limit
 from bench.take_turns import Turn
 from bench.workplace import Workplace
+from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.profile import choose_profile
 
 LIMITS = {"float32": {"value": 100.0}, "memory": {"value": 10.0}}
 
@@ -166,3 +169,8 @@ def test_the_nearer_of_two_limits_counts():
 def test_only_the_same_work_agrees(ours, theirs, precisions, fault):
     found = agreement(ours, theirs, precisions, 0.005)[1]
     assert found.startswith(fault) if fault else found == ""
+
+
+def test_fine_tuning_says_what_it_computes_in():
+    expected = choose_profile(read_hardware(), "auto").dtype
+    assert FineTuning({}).check() == {"precision": expected}

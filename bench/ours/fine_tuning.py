@@ -7,6 +7,8 @@ import sys
 from typing import Any
 
 from bench.new_process import CLI
+from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.profile import choose_profile
 
 
 def open_case(given: dict[str, Any]) -> "FineTuning":
@@ -25,8 +27,8 @@ class FineTuning:
         self._seed = 0
 
     def check(self) -> dict[str, Any]:
-        """Nothing: accuracies come with the runs, and are compared there."""
-        return {}
+        """Only what it computes in: accuracies come with the runs."""
+        return {"precision": choose_profile(read_hardware(), "auto").dtype}
 
     def run(self, count: int) -> tuple[float, dict[str, Any]]:
         accuracies = [self._train() for _ in range(count)]
