@@ -6,6 +6,7 @@ from keras import ops
 from bert_cpu.layers.compiled.attention_weights import attention_weights
 from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
+from bert_cpu.layers.exact_dtype import exact_dtype
 
 # What a masked score becomes. Large enough to leave nothing after softmax, and
 # finite, so that a row whose keys are all masked is even instead of NaN.
@@ -85,12 +86,13 @@ class SelfAttention(keras.layers.MultiHeadAttention):
             (query,) = self._project(query, self._query_dense)
             key, value = self._project(value, self._key_dense, self._value_dense)
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
-        # Sums over many keys lose too much in bfloat16, so softmax is float32.
+        # Sums over many keys lose too much in bfloat16, so softmax is not.
+        dtype = exact_dtype(self.compute_dtype)
         if attention_mask is None:
-            added = ops.zeros((1, 1, 1))
+            added = ops.zeros((1, 1, 1), dtype)
         else:
             blocked = ops.logical_not(ops.cast(attention_mask, "bool"))
-            added = ops.cast(blocked, "float32") * _MASKED
+            added = ops.cast(blocked, dtype) * _MASKED
         if training and is_compiling():
             probabilities = attention_weights(
                 scores,
@@ -100,7 +102,7 @@ class SelfAttention(keras.layers.MultiHeadAttention):
                 self._dropout_layer.draw_seed(),
             )
         else:
-            scores = ops.cast(scores, "float32") * self._inverse_sqrt_key_dim
+            scores = ops.cast(scores, dtype) * self._inverse_sqrt_key_dim
             probabilities = ops.softmax(scores + added[:, None])
             probabilities = ops.cast(probabilities, self.compute_dtype)
             probabilities = self._dropout_layer(probabilities, training=training)

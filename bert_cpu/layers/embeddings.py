@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from bert_cpu.layers.dropout import Dropout
+from bert_cpu.layers.exact_dtype import exact_dtype
 from bert_cpu.layers.layer_norm import layer_norm
 
 
@@ -66,7 +67,7 @@ class Embeddings(keras.layers.Layer):
         self._token = self._table(vocab_size, "token")
         self._position = self._table(max_length, "position")
         self._segment = self._table(num_segments, "segment")
-        self._norm = layer_norm(epsilon, "norm")
+        self._norm = layer_norm(epsilon, "norm", self.compute_dtype)
         self._dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, token_ids_shape, segment_ids_shape):
@@ -102,8 +103,9 @@ class Embeddings(keras.layers.Layer):
 
     def _table(self, rows, name):
         start = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-        # Float32 whatever the policy: only the rows that are looked up are cast, not
-        # the whole table, and their gradients are summed in float32.
+        # Not in bfloat16: only the rows that are looked up are cast, not the whole
+        # table, and their gradients are summed in float32.
+        dtype = exact_dtype(self.compute_dtype)
         return keras.layers.Embedding(
-            rows, self.hidden_size, start, dtype="float32", name=name
+            rows, self.hidden_size, start, dtype=dtype, name=name
         )

@@ -82,7 +82,9 @@ class EncoderBlock(keras.layers.Layer):
             dtype=policy,
             name="attention",
         )
-        self.attention_norm = layer_norm(self.epsilon, "attention_norm")
+        self.attention_norm = layer_norm(
+            self.epsilon, "attention_norm", self.compute_dtype
+        )
         self.feed_forward = FeedForward(
             self.intermediate_size,
             self.activation,
@@ -90,7 +92,7 @@ class EncoderBlock(keras.layers.Layer):
             dtype=policy,
             name="feed_forward",
         )
-        self.output_norm = layer_norm(self.epsilon, "output_norm")
+        self.output_norm = layer_norm(self.epsilon, "output_norm", self.compute_dtype)
         self._attention_dropout = Dropout(self.dropout, dtype=policy)
         self._output_dropout = Dropout(self.dropout, dtype=policy)
 

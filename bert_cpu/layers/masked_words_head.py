@@ -65,7 +65,7 @@ class MaskedWordsHead(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="transform",
         )
-        self._norm = layer_norm(self.epsilon, "norm")
+        self._norm = layer_norm(self.epsilon, "norm", self.compute_dtype)
         # Added to float32 logits, whatever the products were computed in.
         self._bias = self.add_weight(
             shape=(vocab_size,),

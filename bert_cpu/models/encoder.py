@@ -6,6 +6,7 @@ from transformers import BertConfig
 from bert_cpu.errors import UserError
 from bert_cpu.layers.embeddings import Embeddings
 from bert_cpu.layers.encoder_block import EncoderBlock
+from bert_cpu.layers.exact_dtype import exact_dtype
 from bert_cpu.layers.gelu import gelu, gelu_tanh
 
 # Hugging Face's names for activations.
@@ -30,8 +31,8 @@ def build_encoder(
     Args:
         config: transformers' BertConfig.
         dropout: float in `[0, 1)`, in place of both of the config's; or None.
-        dtype: "float32", or "bfloat16" for matrix products in bfloat16 with
-            float32 weights, norms and softmax.
+        dtype: "float32"; "bfloat16" for matrix products in bfloat16 with float32
+            weights, norms and softmax; or "float64", slow, to judge these by.
         reads_first_token: bool. The head reads the first token only: the last
             block works for it alone, and the last hidden states are its own,
             `(batch, 1, hidden_size)`. `pooled` is the same.
@@ -41,7 +42,7 @@ def build_encoder(
         `input_ids`, `token_type_ids` and `attention_mask`. Outputs: a dict of
         `hidden_states`, a list with the embeddings' and each block's float
         `(batch, length, hidden_size)`; `sequence`, the last of them; and
-        `pooled`, float32 `(batch, hidden_size)`.
+        `pooled`, float `(batch, hidden_size)`, never bfloat16.
 
     Raises:
         UserError: if the config asks for what this encoder does not compute.
@@ -88,7 +89,7 @@ def build_encoder(
         kernel_initializer=keras.initializers.TruncatedNormal(
             stddev=config.initializer_range
         ),
-        dtype="float32",
+        dtype=exact_dtype(dtype),
         name="pooler",
     )(x[:, 0])
     outputs = {"hidden_states": hidden_states, "sequence": x, "pooled": pooled}
