@@ -61,7 +61,7 @@ def test_a_team_is_asked_at_once_and_answers_as_one(tmp_path):
         assert [extras["seconds"][0] for extras in answer["extras"]] == pytest.approx(
             [0.4, 0.44]
         )
-        assert len(two.ask("check", 30, how={"variant": "flat"})["results"]) == 2
+        assert len(two.ask("check", 30, how={"variant": "in packs"})["results"]) == 2
 
 
 def test_one_that_dies_takes_the_others_with_it_at_once(tmp_path):
@@ -149,7 +149,7 @@ LOSSES = dict.fromkeys(REDUCING, 1e-7)
 
 def test_ratios_are_of_the_same_round():
     rows = measured(played(), LOSSES, 8, 2, 30.0)["rows"]
-    assert [row["name"] for row in rows][:2] == [ONE, "2 workers, flat"]
+    assert [row["name"] for row in rows][:2] == [ONE, "2 workers, in packs"]
     assert rows[0]["ratio"] is None
     assert rows[0]["examples_per_second"] == pytest.approx((8 / 0.36 + 8 / 0.44) / 2)
     assert rows[1]["ratio_least"] == pytest.approx(0.36 / 0.5)
@@ -200,7 +200,7 @@ def test_all_of_it_writes_what_the_page_reads(tmp_path, monkeypatch, capsys):
     }
     assert [each["name"] for each in results["split"]] == list(REDUCING)
     assert read_costs(results).gradient_bytes == 1000
-    assert "2 workers, flat: " in capsys.readouterr().out
+    assert "2 workers, in packs: " in capsys.readouterr().out
 
 
 @needs_two_cores
@@ -251,16 +251,18 @@ def test_every_variant_of_a_step_and_its_all_reduce_is_played():
 @pytest.mark.parametrize(
     "variant, bytes_per_pack, dtype",
     [
+        (reduce_variants.PACKS, 4 << 20, "float32"),
         (reduce_variants.FLAT, 0, "float32"),
         (reduce_variants.PER_VARIABLE, 1, "float32"),
-        (reduce_variants.PACKS, 4 << 20, "float32"),
-        (reduce_variants.BFLOAT16, 0, "bfloat16"),
+        (reduce_variants.BFLOAT16, 4 << 20, "bfloat16"),
     ],
 )
 def test_a_variant_changes_how_gradients_are_summed_and_nothing_else(
     variant, bytes_per_pack, dtype, monkeypatch
 ):
     import tensorflow as tf
+
+    from bert_cpu.training.strategy import gradient_packs
 
     seen = []
 
@@ -274,12 +276,12 @@ def test_a_variant_changes_how_gradients_are_summed_and_nothing_else(
     gradients = [tf.constant([1.001953125, 3.0]), tf.zeros([2, 2])]
     with reduce_variants.reducing(variant):
         ours = tf.distribute.ReplicaContext.all_reduce
-        summed = ours(None, "SUM", gradients)
+        summed = ours(None, "SUM", gradients, gradient_packs(2))
         numbers = ours(None, "SUM", [tf.constant(1.001953125)])
     assert tf.distribute.ReplicaContext.all_reduce is all_reduce
     (_, dtypes, options), (_, dtypes_of_numbers, no_options) = seen
     assert dtypes == [dtype] * 2
-    assert (options.bytes_per_pack if options else 0) == bytes_per_pack
+    assert options.bytes_per_pack == bytes_per_pack
     assert (dtypes_of_numbers, no_options) == (["float32"], None)
     assert [each.dtype.name for each in summed] == ["float32"] * 2
     expected = 2.0 if dtype == "bfloat16" else 2.00390625

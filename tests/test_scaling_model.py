@@ -14,6 +14,7 @@ from bench.scaling.simulate_failures import simulate_failures
 from bench.scaling.simulate_steps import simulate_steps
 from bench.scaling.step_time import efficiency, step_time
 from bench.scaling.stragglers import draw_compute_seconds, expected_slowest_seconds
+from bert_cpu.training.cluster.pack_bytes import pack_bytes
 
 DAY = 86_400.0
 EVEN = dataclasses.replace(COSTS, deviation_seconds=0.0)
@@ -64,6 +65,24 @@ def test_a_ring_that_sends_real_numbers_sends_as_much_and_sums_them(num_workers)
         messages * latency + sent[0] * per_byte
     )
     assert len(set(sent)) == 1
+
+
+def test_each_pack_is_announced_to_each_neighbour():
+    network = Network(10)
+    costs = dataclasses.replace(COSTS, gradient_bytes=10 << 20)
+    one = dataclasses.replace(COSTS, gradient_bytes=1 << 20)
+    latency = network.latency_seconds + costs.message_seconds
+    per_byte = 8 / 10e9 + costs.copy_seconds_per_byte
+    # 10 MB are three packs of 4 MB, in two halves each.
+    more = ring_all_reduce_seconds(costs, network, 2) - ring_all_reduce_seconds(
+        one, network, 2
+    )
+    assert more == pytest.approx(2 * 2 * latency + (9 << 20) * per_byte)
+
+
+def test_packs_grow_with_the_workers_so_that_a_piece_stays_worth_a_message():
+    assert [pack_bytes(workers) for workers in (1, 2, 16)] == [4 << 20] * 3
+    assert pack_bytes(1024) == 256 << 20
 
 
 def test_no_worker_of_a_ring_could_do_with_less_than_twice_its_gradients():

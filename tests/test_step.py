@@ -186,3 +186,19 @@ def test_predicting_is_the_model_without_dropout_at_any_length():
             model(inputs, training=False)["logits"],
             atol=1e-6,
         )
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_gradients_are_summed_over_workers_in_packs(accumulate, monkeypatch):
+    packs = []
+
+    def all_reduce(self, reduce_op, value, options=None):
+        if len(value) > 3:  # Beside gradients there are three numbers.
+            packs.append(options.bytes_per_pack)
+        return value
+
+    monkeypatch.setattr(tf.distribute.ReplicaContext, "all_reduce", all_reduce)
+    model = bag_of_words.build()
+    step, _ = bag_of_words.make_step(model, accumulate=accumulate)
+    step(bag_of_words.make_batch(LENGTHS, seed=0), True, GOES_ON)
+    assert set(packs) == {4 << 20}

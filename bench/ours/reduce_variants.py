@@ -5,20 +5,22 @@ import unittest.mock
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# As `bert_cpu/training/step.py` does it, which gives TensorFlow no options: it makes
-# one flat tensor of all gradients, so that none is sent before the last is there.
+# As `bert_cpu/training/step.py` does it: gradients in the order in which they come,
+# until there are as many bytes as `pack_bytes` says, 4 MB between a few workers.
+PACKS = "in packs"
+# TensorFlow without options: one tensor of all gradients, so that none is sent before
+# the last is there.
 FLAT = "flat"
 # An all-reduce for each gradient, which can start while others are computed.
 PER_VARIABLE = "per variable"
-# Gradients in the order in which they come, until there are 4 MB.
-PACKS = "packs of 4 MB"
-# Half of the bytes; sums are rounded to 8 bits.
+# In packs too, of half of the bytes; sums are rounded to 8 bits.
 BFLOAT16 = "bfloat16"
 # Each worker keeps its own: for the time of a step without communication.
 NONE = "none"
-VARIANTS = (FLAT, PER_VARIABLE, PACKS, BFLOAT16, NONE)
+VARIANTS = (PACKS, FLAT, PER_VARIABLE, BFLOAT16, NONE)
 
-_BYTES_PER_PACK = {PER_VARIABLE: 1, PACKS: 4 << 20}
+# Of the variants that do not leave it to training; 0 is all at once.
+_BYTES_PER_PACK = {FLAT: 0, PER_VARIABLE: 1}
 
 
 @contextlib.contextmanager
@@ -42,20 +44,19 @@ def reducing(variant: str) -> Iterator[None]:
 def _all_reduce(variant: str, theirs: Callable) -> Callable:
     import tensorflow as tf
 
-    options = None
-    if variant in _BYTES_PER_PACK:
-        options = tf.distribute.experimental.CommunicationOptions(
-            bytes_per_pack=_BYTES_PER_PACK[variant]
-        )
-
-    def all_reduce(self: Any, reduce_op: str, value: Any) -> Any:
+    def all_reduce(self: Any, reduce_op: str, value: Any, options: Any = None) -> Any:
         if variant == NONE:
             return value
         # Beside gradients a step sums three numbers, which stay as exact as they are.
-        are_gradients = isinstance(value, list) and value[0].shape.rank > 0
-        if variant != BFLOAT16 or not are_gradients:
-            return theirs(self, reduce_op, value, options if are_gradients else None)
+        if not (isinstance(value, list) and value[0].shape.rank > 0):
+            return theirs(self, reduce_op, value, options)
+        if variant in _BYTES_PER_PACK:
+            options = tf.distribute.experimental.CommunicationOptions(
+                bytes_per_pack=_BYTES_PER_PACK[variant]
+            )
+        if variant != BFLOAT16:
+            return theirs(self, reduce_op, value, options)
         short = [tf.cast(gradient, tf.bfloat16) for gradient in value]
-        return [tf.cast(x, tf.float32) for x in theirs(self, reduce_op, short)]
+        return [tf.cast(x, tf.float32) for x in theirs(self, reduce_op, short, options)]
 
     return all_reduce

@@ -5,9 +5,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.ours.reduce_variants import FLAT, NONE
+from bench.ours.reduce_variants import NONE, PACKS
 from bench.ours.worker_steps import CHECKPOINT, TINY, UPDATE
 from bench.scaling.costs import Costs
+from bench.scaling.count_packs import count_packs
 from bench.scaling.players import ONE, REDUCING, bare, whole
 from bench.scaling.split_step import split_step
 from bench.take_turns import Turn
@@ -96,8 +97,9 @@ def _costs(turns, batch, num_workers, start_seconds):
     hops = 2 * (num_workers - 1)
     message = statistics.median(_slowest(turns[TINY])) / hops
     # Bytes on their way in a hop are those of a piece, as the model has it.
-    all_reduce = statistics.median(_slowest(turns[bare(FLAT)]))
-    per_byte = (all_reduce / hops - message) / (gradient_bytes / num_workers)
+    all_reduce = statistics.median(_slowest(turns[bare(PACKS)]))
+    announced = count_packs(gradient_bytes, num_workers) * message
+    per_byte = (all_reduce / hops - announced) / (gradient_bytes / num_workers)
     checkpoints = [
         extras for turn in turns[CHECKPOINT] for extras in turn.extras["workers"]
     ]

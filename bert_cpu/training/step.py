@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from bert_cpu.layers.compiled.switch import compiled_kernels
 from bert_cpu.training.optimizer import AdamW
+from bert_cpu.training.strategy import gradient_packs
 
 
 def make_train_step(
@@ -41,6 +42,7 @@ def make_train_step(
         to stop.
     """
     variables = model.trainable_variables
+    packs = gradient_packs(strategy.num_replicas_in_sync)
     with strategy.scope():
         optimizer.build(variables)  # Slots can't be made while tracing.
         optimizer.start_average(variables)
@@ -64,12 +66,12 @@ def make_train_step(
         sums = [loss_sum, weight, tf.identity(stop)]
         loss_sum, loss_weight, stops = replica.all_reduce("SUM", sums)
         if waiting is None:
-            _update(replica.all_reduce("SUM", gradients), loss_weight)
+            _update(replica.all_reduce("SUM", gradients, packs), loss_weight)
         else:
             waiting.add(gradients, weight)
             if is_update:
                 total, total_weight = waiting.take()
-                reduced = replica.all_reduce("SUM", [*total, total_weight])
+                reduced = replica.all_reduce("SUM", [*total, total_weight], packs)
                 _update(reduced[:-1], reduced[-1])
         return loss_sum / tf.maximum(loss_weight, 1e-9), stops
 
