@@ -283,7 +283,8 @@ def _start_tensorflow(command):
 
     dtype = getattr(command, "dtype", "auto")
     threads = getattr(command, "threads", 0)
-    note = start_tensorflow(dtype, threads, trains_alone(command))
+    batch = getattr(command, "batch_size", None)
+    note = start_tensorflow(dtype, threads, trains_alone(command), batch)
     if note:
         print(note, file=sys.stderr)
 

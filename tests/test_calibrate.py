@@ -274,7 +274,7 @@ for line in sys.stdin:
     if asked["what"] == "fail":
         print(json.dumps({"number": asked["number"], "error": "ValueError: no"}))
     else:
-        found = [asked["what"], os.environ["TF_NUM_INTRAOP_THREADS"]]
+        found = [asked["what"], os.environ["TF_NUM_INTEROP_THREADS"]]
         print(json.dumps({"number": asked["number"], "result": found}))
     sys.stdout.flush()
 """
@@ -419,13 +419,13 @@ def test_tensorflow_starts_with_the_threads_that_were_measured(
     for name in choose_profile(HARDWARE).environment():
         monkeypatch.setenv(name, "as it was")
     assert start_tensorflow() is None
-    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert os.environ["TF_NUM_INTEROP_THREADS"] == "1"
     assert start_tensorflow(threads=3) is None
-    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert os.environ["TF_NUM_INTEROP_THREADS"] == "3"
     # Processes that train together compute alike, whatever was measured for one.
     start_tensorflow(is_alone=False)
     expected = str(choose_profile(read_hardware()).threads)
-    assert os.environ["TF_NUM_INTRAOP_THREADS"] == expected
+    assert os.environ["TF_NUM_INTEROP_THREADS"] == expected
     TUNED.save(tmp_path / "cache" / "tuned.json")
     assert "is ignored: it was measured with processor" in start_tensorflow()
 

@@ -331,6 +331,29 @@ def test_threads_share_the_cores(computer, threads, workers, chosen, reason):
     assert reason in profile.why
 
 
+@pytest.mark.parametrize(
+    ("threads", "batch", "streams", "threads_of_an_operation"),
+    [
+        (2, None, 2, "1"),
+        (2, 32, 2, "1"),
+        (4, 8, 4, "1"),
+        # Too few examples for all, or more threads than were measured.
+        (4, 7, 1, "4"),
+        (2, 1, 1, "2"),
+        (8, 32, 1, "8"),
+        (1, 32, 1, "1"),
+    ],
+)
+def test_few_threads_compute_a_part_of_the_batch_each(
+    computer, threads, batch, streams, threads_of_an_operation
+):
+    profile = choose_profile(computer({}), threads=threads, batch=batch)
+    assert profile.streams == streams
+    environment = profile.environment()
+    assert environment["TF_NUM_INTRAOP_THREADS"] == threads_of_an_operation
+    assert environment["TF_NUM_INTEROP_THREADS"] == str(threads)
+
+
 def test_one_core_gives_one_thread(computer):
     one_core = computer({"proc/self/status": "Cpus_allowed_list:\t3\n"})
     profile = choose_profile(one_core)

@@ -153,7 +153,7 @@ def test_training_takes_what_was_measured():
         profile.why
         == f"4 threads, which was measured to be fastest; float32, as {WHY}."
     )
-    assert profile.environment()["TF_NUM_INTRAOP_THREADS"] == "4"
+    assert profile.environment()["TF_NUM_INTEROP_THREADS"] == "4"
 
 
 def test_what_is_asked_for_wins_over_what_was_measured():

@@ -10,7 +10,10 @@ from bert_cpu.native_noise import silenced
 
 
 def start_tensorflow(
-    dtype: str = "auto", threads: int = 0, is_alone: bool = True
+    dtype: str = "auto",
+    threads: int = 0,
+    is_alone: bool = True,
+    batch: int | None = None,
 ) -> str | None:
     """Sets what TensorFlow reads from the environment, then imports it.
 
@@ -19,6 +22,7 @@ def start_tensorflow(
         threads: of this process. 0: as many as were measured to be fastest here, else
             the cores that it may use.
         is_alone: bool. It joins no cluster, which is done before any operation.
+        batch: examples that this process computes at once, if they may be few.
 
     Returns:
         One line for the user if there is a measured profile that does not hold here.
@@ -27,7 +31,7 @@ def start_tensorflow(
     tuned, note = find_tuned_profile(hardware)
     # What was measured holds for one process, and workers must compute alike.
     tuned = tuned if is_alone else None
-    profile = choose_profile(hardware, dtype, threads, tuned=tuned)
+    profile = choose_profile(hardware, dtype, threads, tuned=tuned, batch=batch)
     # The last one keeps transformers from advising to install torch.
     os.environ.update(profile.environment() | {"TRANSFORMERS_VERBOSITY": "error"})
     with silenced():

@@ -20,7 +20,7 @@ def _work() -> int:
     directory = pathlib.Path(sys.argv[1])
     settings = load_settings(directory / "config.json")
     assert isinstance(settings, TrainSettings)
-    start_tensorflow(settings.dtype, settings.threads)
+    start_tensorflow(settings.dtype, settings.threads, batch=settings.batch_size)
     if (directory / "plan.json").is_file():
         from bert_cpu.search.run_trial import run_trial
 

@@ -27,7 +27,12 @@ def _work() -> int:
     settings = load_settings(pathlib.Path(sys.argv[-1]) / "config.json")
     named = (settings.cluster, settings.index) if is_member else ()
     cluster = read_cluster(os.environ, *named)
-    start_tensorflow(settings.dtype, settings.threads, cluster.num_workers == 1)
+    start_tensorflow(
+        settings.dtype,
+        settings.threads,
+        cluster.num_workers == 1,
+        settings.batch_size // cluster.num_workers,
+    )
     from bert_cpu.commands import pretrain, train
 
     try:

@@ -9,6 +9,10 @@ from bert_cpu.hardware.tuned_profile import TunedProfile
 
 # Each multiplies bfloat16 in hardware; without one, it is emulated and slow.
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
+# A stream a thread makes the graph that much larger; more threads were not measured.
+_MOST_STREAMS = 4
+# Examples of a stream, at least.
+_LEAST_EXAMPLES = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +21,9 @@ class Profile:
 
     # Of one process.
     threads: int
+    # Parts of a batch that are computed at the same time, each by one thread; 1: all
+    # threads compute one operation after the other.
+    streams: int
     # Of matrix products; weights and sums stay float32.
     dtype: Literal["float32", "bfloat16"]
     # Whether TensorFlow uses the kernels of the oneDNN library.
@@ -30,7 +37,7 @@ class Profile:
         return {
             "TF_CPP_MIN_LOG_LEVEL": "2",  # Errors, without the advice on flags.
             "TF_ENABLE_ONEDNN_OPTS": str(int(self.one_dnn)),
-            "TF_NUM_INTRAOP_THREADS": threads,
+            "TF_NUM_INTRAOP_THREADS": "1" if self.streams > 1 else threads,
             "TF_NUM_INTEROP_THREADS": threads,
             "OMP_NUM_THREADS": threads,  # NumPy's and scikit-learn's products.
         }
@@ -42,6 +49,7 @@ def choose_profile(
     threads: int = 0,
     workers: int = 1,
     tuned: TunedProfile | None = None,
+    batch: int | None = None,
 ) -> Profile:
     """Chooses threads and number format for this hardware.
 
@@ -55,6 +63,7 @@ def choose_profile(
         workers: processes that compute at the same time on this machine. What was
             measured holds for one.
         tuned: what was measured here, if it was.
+        batch: examples that a process computes at once, if they may be few.
 
     Returns:
         Profile, with the reasons in `why`.
@@ -83,7 +92,10 @@ def choose_profile(
         chosen, why_dtype = "bfloat16", f"bfloat16 as asked for, but {measured.why}"
     else:
         chosen, why_dtype = _choose_dtype(hardware, dtype)
-    return Profile(threads, chosen, one_dnn=True, why=f"{why_threads}; {why_dtype}.")
+    why = f"{why_threads}; {why_dtype}."
+    return Profile(
+        threads, _choose_streams(threads, batch), chosen, one_dnn=True, why=why
+    )
 
 
 def _choose_threads(cores: int, threads: int, workers: int) -> tuple[int, str]:
@@ -103,6 +115,11 @@ def _choose_threads(cores: int, threads: int, workers: int) -> tuple[int, str]:
         f"{_threads(threads)}{each}, {share} of the {cores} cores that this process "
         "may use"
     )
+
+
+def _choose_streams(threads: int, batch: int | None) -> int:
+    is_enough = batch is None or batch >= _LEAST_EXAMPLES * threads
+    return threads if threads <= _MOST_STREAMS and is_enough else 1
 
 
 def _choose_dtype(

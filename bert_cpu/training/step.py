@@ -8,6 +8,7 @@ import tensorflow as tf
 from bert_cpu.layers.compiled.switch import compiled_kernels
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.strategy import gradient_packs
+from bert_cpu.training.streams import count_streams, in_streams
 
 
 def make_train_step(
@@ -18,6 +19,7 @@ def make_train_step(
     accumulate: int = 1,
     batch_spec: dict[str, tf.TensorSpec] | None = None,
     is_compiled: bool = False,
+    num_streams: int | None = None,
 ) -> Callable:
     """Compiles a step over one batch.
 
@@ -31,6 +33,8 @@ def make_train_step(
             it, the step is traced once; without, anew for the first few shapes.
         is_compiled: bool. Element-wise work of the encoder is compiled for each
             shape of batch.
+        num_streams: int. Parts of a batch that are computed at the same time, up to
+            the losses, which see the whole batch. None: as the threads are set.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -43,6 +47,7 @@ def make_train_step(
     """
     variables = model.trainable_variables
     packs = gradient_packs(strategy.num_replicas_in_sync)
+    num_streams = num_streams or count_streams()
     with strategy.scope():
         optimizer.build(variables)  # Slots can't be made while tracing.
         optimizer.start_average(variables)
@@ -51,7 +56,8 @@ def make_train_step(
     def replica_step(batch, is_update, stop):
         with tf.GradientTape() as tape:
             with compiled_kernels(is_compiled):
-                outputs = model(_inputs_of(model, batch), training=True)
+                inputs = _inputs_of(model, batch)
+                outputs = in_streams(model, inputs, num_streams, training=True)
             example_losses, counts = losses(batch, outputs)
             loss_sum = tf.reduce_sum(example_losses * batch["weight"])
         # Tables give slices: dense, a row that occurs twice is summed before it
@@ -103,9 +109,11 @@ def make_predict_step(model: keras.Model, batch_spec: dict) -> Callable:
         batch_spec: of all batches, as their dataset's `element_spec` says it.
     """
 
+    num_streams = count_streams()
+
     @tf.function(input_signature=[_inputs_of(model, batch_spec)])
     def predict_inputs(inputs):
-        return model(inputs, training=False)
+        return in_streams(model, inputs, num_streams, training=False)
 
     def predict_step(batch):
         return predict_inputs(_inputs_of(model, batch))

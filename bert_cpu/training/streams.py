@@ -1,0 +1,47 @@
+"""A batch in parts that are computed at the same time, each by one thread."""
+
+import os
+
+import keras
+import tensorflow as tf
+
+
+def count_streams() -> int:
+    """How many parts this process's threads are set for: see `Profile.environment`.
+
+    Where operations have one thread each, as many as run side by side; else 1.
+    """
+    one_thread_each = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
+    at_once = int(os.environ.get("TF_NUM_INTEROP_THREADS") or 1)
+    return max(1, at_once) if one_thread_each else 1
+
+
+def in_streams(
+    model: keras.Model, inputs: dict[str, tf.Tensor], num_streams: int, training: bool
+) -> dict[str, tf.Tensor]:
+    """What the model says of a batch, whose parts depend on nothing of each other.
+
+    TensorFlow runs what is ready, so that each thread walks through a part of its own.
+    It need not wait for others after each operation, nor share out what is too short
+    for it; and a part's tensors are more likely to be in its core's cache.
+
+    Args:
+        model: with a batch's axis first in each input and output.
+        inputs: of the model.
+        num_streams: int. The parts, as equal as can be; some are empty where the
+            batch has fewer examples.
+        training: bool. With it, dropout is on, in each part with choices of its own.
+
+    Returns:
+        The model's outputs for the whole batch, in its order.
+    """
+    if num_streams == 1:
+        return model(inputs, training=training)
+    size = tf.shape(next(iter(inputs.values())))[0]
+    bounds = [size * number // num_streams for number in range(num_streams + 1)]
+    parts = [
+        {name: value[start:end] for name, value in inputs.items()}
+        for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+    ]
+    outputs = [model(part, training=training) for part in parts]
+    return tf.nest.map_structure(lambda *each: tf.concat(each, 0), *outputs)
