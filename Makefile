@@ -153,6 +153,14 @@ bench-scale: $(INSTALLED) ## Measure two workers against one process, 10 minutes
 bench-scale-page: $(INSTALLED) ## Write scale.json's results into docs/scaling.md
 	@$(BIN)/python -m bench.scaling scale.json
 
+.PHONY: bench-tune
+bench-tune: $(BENCH_INSTALLED) ## Count trials beside a plain Keras Tuner loop: BUDGET=30m
+	@$(BIN)/python -m bench.tuning.measure $(call options,BUDGET) $(ARGS)
+
+.PHONY: bench-tune-page
+bench-tune-page: $(INSTALLED) ## Write tune.json's results into docs/tuning.md
+	@$(BIN)/python -m bench.tuning tune.json
+
 .PHONY: bench-lock
 bench-lock: $(INSTALLED) ## Choose the newest peers that fit, and write their lock file
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)

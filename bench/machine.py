@@ -17,12 +17,16 @@ print(json.dumps({each.metadata["Name"]: each.version
 """
 # Of all packages, those that compute.
 _TOLD = {
-    "ours": ("tensorflow_cpu", "keras", "ai-edge-litert", "tokenizers", "numpy"),
+    "ours": (
+        *("tensorflow_cpu", "keras", "keras-tuner", "ai-edge-litert"),
+        *("tokenizers", "numpy"),
+    ),
     "peers": (
         "torch",
         "transformers",
         "tokenizers",
         "keras-hub",
+        "keras-tuner",
         "tensorflow_cpu",
         "onnxruntime",
         "openvino",

@@ -1,15 +1,12 @@
 """KerasHub: training steps, in float32 or mixed_bfloat16."""
 
-import json
 import pathlib
 from typing import Any
 
 import keras
-import keras_hub
 import numpy as np
-from keras_hub.src.utils.transformers.convert_bert import convert_weights
-from safetensors.numpy import load_file
 
+from bench.peers.keras_hub_classifier import KerasHubClassifier
 from bench.step_batch import (
     CLIP_NORM,
     EPSILON,
@@ -58,24 +55,8 @@ class Training:
         return count * self._inputs["token_ids"].size, {}
 
     def _make_model(self, dropout):
-        directory = pathlib.Path(self._given["checkpoint"])
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-        backbone = keras_hub.models.BertBackbone(
-            vocabulary_size=config["vocab_size"],
-            num_layers=config["num_hidden_layers"],
-            num_heads=config["num_attention_heads"],
-            hidden_dim=config["hidden_size"],
-            intermediate_dim=config["intermediate_size"],
-            dropout=dropout,
-            max_sequence_length=config["max_position_embeddings"],
-        )
-        model = keras_hub.models.BertTextClassifier(
-            backbone, num_classes=2, preprocessor=None, dropout=dropout
-        )
-        tensors = load_file(directory / "model.safetensors")
-        convert_weights(backbone, _Loader(tensors), config)
-        logits = model.get_layer("logits")
-        logits.set_weights([tensors["classifier.weight"].T, tensors["classifier.bias"]])
+        make = KerasHubClassifier(pathlib.Path(self._given["checkpoint"]))
+        model = make(2, dropout)
         optimizer = keras.optimizers.AdamW(
             LEARNING_RATE,
             weight_decay=WEIGHT_DECAY,
@@ -96,19 +77,3 @@ class Training:
             jit_compile=False,  # With it, steps are slower on a CPU.
         )
         return model
-
-
-class _Loader:
-    """Gives KerasHub's own conversion the tensors of a local file."""
-
-    def __init__(self, tensors):
-        self._tensors = tensors
-
-    def get_tensor(self, name):
-        return self._tensors[f"bert.{name}"]
-
-    def port_weight(self, keras_variable, hf_weight_key, hook_fn=None):
-        tensor = self.get_tensor(hf_weight_key)
-        if hook_fn:
-            tensor = hook_fn(tensor, list(keras_variable.shape))
-        keras_variable.assign(tensor)
