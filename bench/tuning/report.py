@@ -47,7 +47,8 @@ def _where(results):
         f"{machine['memory_gb']:g} GB, {' '.join(machine['simd'])}, "
         f"{machine['system']}; load at the start {machine['load']:g}. Theirs: "
         f"{versions}. {settings['num_examples']:,} examples, {settings['dtype']}, "
-        f"{settings['budget_seconds'] / 60:g} minutes each, seed {settings['seed']}."
+        f"a budget of {settings['budget_seconds'] / 60:g} min each, seed "
+        f"{settings['seed']}."
     )
 
 
