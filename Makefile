@@ -141,6 +141,10 @@ bench: $(BENCH_INSTALLED) ## Race ours against the peers: hours; ARGS="--only 'o
 bench-quick: $(BENCH_INSTALLED) ## Race a part of it, in under 4 minutes
 	@$(BIN)/python -m bench --quick $(ARGS)
 
+.PHONY: bench-task
+bench-task: $(BENCH_INSTALLED) ## Train a task by ours and by transformers, 3 seeds: ARGS=
+	@$(BIN)/python -m bench.baselines.compare $(ARGS)
+
 .PHONY: bench-page
 bench-page: $(INSTALLED) ## Write bench.json's results into docs/performance.md
 	@$(BIN)/python -m bench.write_page bench.json

@@ -1,0 +1,136 @@
+"""Ours and the baseline are run in turn, once each, and told apart in a table."""
+
+import json
+import sys
+
+import pytest
+
+from bench.baselines.compare import BASELINE, Plan, compare, results_table
+from bench.baselines.split_articles import split_articles
+
+# Stands for both interpreters: it notes how it was started, and leaves what a run
+# would. Seed 1 of the baseline fails while there is a file "broken".
+_FAKE = """#!{python}
+import json, pathlib, sys
+here = pathlib.Path(__file__).parent
+given = sys.argv[1:]
+value = lambda flag: given[given.index(flag) + 1]
+ours = "--runs-dir" in given
+with (here / "started").open("a") as file:
+    file.write(json.dumps(given) + "\\n")
+if not ours and value("--seed") == "1" and (here / "broken").exists():
+    print("out of memory", file=sys.stderr)
+    sys.exit(3)
+test = {{"f1": 0.5 + int(value("--seed")) / 10, "exact_match": 0.25}}
+if ours:
+    run = pathlib.Path(value("--runs-dir"), value("--name"))
+    run.mkdir(parents=True, exist_ok=True)
+    test["examples"] = 7
+    metrics = {{"metrics": ["f1", "exact_match"], "test": test, "best_epoch": 2,
+               "train": {{"seconds": 10.04}}}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+else:
+    print("noise")
+    print(json.dumps({{"test": test, "best_epoch": 3, "train_seconds": 25.0}}))
+"""
+
+
+@pytest.fixture
+def pythons(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text(_FAKE.format(python=sys.executable), encoding="utf-8")
+    fake.chmod(0o755)
+    return {"ours": str(fake), "peers": str(fake)}
+
+
+def plan_of(**fields):
+    options = {"epochs": 3, "batch_size": 32, "learning_rate": 5e-5}
+    options |= {"max_length": 384, "stride": 128, "threads": 2}
+    given = {"validation": None, "test": "test.json", "encoder": "dir"} | fields
+    return Plan("answer", "train.json", options=options, **given)
+
+
+def started(tmp_path):
+    lines = (tmp_path / "started").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def value(command, flag):
+    return command[command.index(flag) + 1]
+
+
+def test_seeds_are_run_one_by_one_with_the_same_recipe(tmp_path, pythons):
+    compare(plan_of(), ["ours", BASELINE], [0, 1], tmp_path / "out", pythons)
+    commands = started(tmp_path)
+    assert [(value(each, "--seed"), "--runs-dir" in each) for each in commands] == [
+        ("0", True),
+        ("0", False),
+        ("1", True),
+        ("1", False),
+    ]
+    for command in commands:
+        assert value(command, "--task") == "answer"
+        assert value(command, "--max-length") == "384"
+        assert value(command, "--stride") == "128"
+        assert value(command, "--dtype") == "float32"
+        assert value(command, "--test") == "test.json"
+        assert "--validation" not in command
+    assert value(commands[0], "--data") == value(commands[1], "--train")
+    assert value(commands[0], "--encoder") == value(commands[1], "--model")
+    assert value(commands[0], "--ema") == "0"
+
+
+def test_after_a_stop_only_what_is_missing_is_run(tmp_path, pythons):
+    (tmp_path / "broken").touch()
+    given = (plan_of(), ["ours", BASELINE], [0, 1], tmp_path / "out", pythons)
+    with pytest.raises(SystemExit, match=r"seed 1 failed: '.*-1\.log' says why"):
+        compare(*given)
+    log = tmp_path / "out" / "logs" / f"{BASELINE}-1.log"
+    assert "out of memory" in log.read_text()
+    assert len(started(tmp_path)) == 4
+    (tmp_path / "broken").unlink()
+    results = compare(*given)
+    assert len(started(tmp_path)) == 5
+    assert [each["test"]["f1"] for each in results["ours"]] == [0.5, 0.6]
+    assert results["ours"][0]["test"] == {"f1": 0.5, "exact_match": 0.25}
+    assert [each["best_epoch"] for each in results[BASELINE]] == [3, 3]
+
+
+def test_results_of_other_options_are_not_mixed_in(tmp_path, pythons):
+    compare(plan_of(), ["ours"], [0], tmp_path, pythons)
+    with pytest.raises(SystemExit, match="is of other files or options"):
+        compare(plan_of(test="other.json"), ["ours"], [0], tmp_path, pythons)
+
+
+def test_the_table_has_means_and_differences():
+    def result(seed, f1, seconds):
+        test = {"f1": f1, "exact_match": 0.5}
+        return {
+            "seed": seed,
+            "test": test,
+            "train_seconds": seconds,
+            "seconds": seconds + 9,
+        }
+
+    table = results_table(
+        {
+            "ours": [result(0, 0.50, 100.0), result(2, 0.53, 140.0)],
+            BASELINE: [result(0, 0.51, 250.0), result(2, 0.51, 350.0)],
+        }
+    )
+    head, _, ours, theirs = table.splitlines()
+    assert "f1, seeds 0, 2" in head
+    # (0.50 + 0.53) / 2 - 0.51 = 0.005; 300 s by 120 s.
+    assert ours.split(" | ")[1:] == [
+        *("0.5000, 0.5300", "0.5150", "+0.50", "0.5000"),
+        *("100, 140", "109, 149", "2.50 × |"),
+    ]
+    assert theirs.split(" | ")[1:4] == ["0.5100, 0.5100", "0.5100", ""]
+
+
+def test_articles_are_split_whole(tmp_path):
+    articles = [{"title": str(number), "paragraphs": []} for number in range(1, 13)]
+    split = split_articles(articles)
+    assert [each["title"] for each in split["test"]] == ["5", "10"]
+    assert len(split["train"]) == 10
+    assert not {each["title"] for each in split["train"]} & {"5", "10"}
