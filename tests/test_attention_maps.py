@@ -5,33 +5,15 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from longhand_attention import longhand_probabilities
 from tiny_head import INPUTS, tiny_encoder
 
 from bert_cpu.models.attention_maps import attention_maps
 from bert_cpu.report.attention import draw_attention
 from bert_cpu.report.palette import light
+from bert_cpu.tasks.answer import AnswerQuestions
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def longhand_probabilities(encoder, block, inputs):
-    """Softmax of q k / sqrt(d), from the weights of one block, in NumPy."""
-    weights = {
-        variable.path.split("/", 2)[-1]: variable.numpy()
-        for variable in encoder.get_layer(f"block_{block}").variables
-        if "/attention/" in variable.path
-    }
-    hidden = encoder(inputs)["hidden_states"][block].numpy()
-
-    def heads(name):
-        product = np.einsum("bti,ihd->bhtd", hidden, weights[f"{name}/kernel"])
-        return product + weights[f"{name}/bias"][:, None]
-
-    query, key = heads("query"), heads("key")
-    scores = np.einsum("bhqd,bhkd->bhqk", query, key) / np.sqrt(query.shape[-1])
-    is_masked = inputs["attention_mask"][:, None, None, :] == 0
-    exponentials = np.where(is_masked, 0, np.exp(scores))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def test_maps_are_those_of_the_weights():
@@ -45,6 +27,14 @@ def test_maps_are_those_of_the_weights():
     assert expected.max() - expected.min() > 0.3
     # Two orders of the same float32 sums.
     np.testing.assert_allclose(maps, expected, atol=1e-5)
+
+
+def test_maps_of_a_tasks_model_are_those_of_its_encoder():
+    encoder = tiny_encoder()
+    model = AnswerQuestions().build(encoder, ("answer",), 0.1)
+    np.testing.assert_array_equal(
+        attention_maps(model, INPUTS), attention_maps(encoder, INPUTS)
+    )
 
 
 def test_more_than_the_model_reads_is_left_alone():
@@ -97,6 +87,7 @@ def test_tokens_and_titles_are_written_as_the_reader_has_them():
     [
         ((1, 2, 2), ["a", "b"], "2 of 1 panels"),
         ((1, 3, 3), ["a"], "must be 2 by 2"),
+        ((1, 3, 2), ["a"], "must be 2 by 2"),
         ((1, 2, 3), ["a"], "must be 2 by 2"),
     ],
 )

@@ -16,7 +16,7 @@ def attention_maps(
 
     Args:
         encoder: as `build_encoder` returns it, with all tokens in its last block
-            (`reads_first_token` false).
+            (`reads_first_token` false); or a task's model with such a one in it.
         inputs: int32 `(batch, length)` arrays `input_ids`, `token_type_ids` and
             `attention_mask`, as the tokenizer gives them.
 
@@ -29,12 +29,18 @@ def attention_maps(
     >>> attention_maps(encoder, texts)[0, 0].shape  # doctest: +SKIP
     (12, 4, 4)
     """
+    names = {layer.name for layer in encoder.layers}
+    blocks: list[keras.layers.Layer] = []
+    while f"block_{len(blocks)}" in names:
+        blocks.append(encoder.get_layer(f"block_{len(blocks)}"))
+    # What each of them reads.
+    layers = [encoder.get_layer("embeddings"), *blocks[:-1]]
+    reader = keras.Model(encoder.input, [layer.output for layer in layers])
     read = {name: inputs[name] for name in encoder.input}
-    hidden_states = encoder(read, training=False)["hidden_states"]
     mask = keras.ops.convert_to_tensor(read["attention_mask"])[:, None, :]
     maps = []
-    for index, hidden in enumerate(hidden_states[:-1]):
-        attention = encoder.get_layer(f"block_{index}").attention
+    for block, hidden in zip(blocks, reader(read, training=False), strict=True):
+        attention = block.attention
         _, scores = attention(
             hidden, hidden, attention_mask=mask, return_attention_scores=True
         )

@@ -1,8 +1,10 @@
 """The pictures of a run, each with the words that go under it."""
 
+from bert_cpu.report.attended import draw_attended
 from bert_cpu.report.bars import draw_latency, draw_lengths
 from bert_cpu.report.confusion import MAX_LABELS, draw_confusion
 from bert_cpu.report.curves import draw_loss, draw_validation
+from bert_cpu.report.one_line import one_line
 from bert_cpu.report.palette import SERIES
 from bert_cpu.report.picture import Picture, make_picture
 from bert_cpu.report.read_run import Run
@@ -17,6 +19,7 @@ def draw_pictures(run: Run) -> list[Picture]:
         _validation(run),
         _confusion(run),
         _map(run),
+        *_attended(run),
         _lengths(run),
         _latency(run),
     ]
@@ -75,6 +78,21 @@ def _map(run: Run) -> Picture | None:
         "pair: it is short if the model knows that the two belong together.",
         [("first", "first text"), ("second", "second text")],
     )
+
+
+def _attended(run: Run) -> list[Picture | None]:
+    return [
+        make_picture(
+            draw_attended(line, number),
+            "From the question to its answer",
+            "从问题看向答案",
+            f"{one_line(str(line.get('question')), 300)} A row is a token of the "
+            "question, a column one of the context, the answer's in bold; depth is how "
+            "much the one takes from the other. Of all heads, those that take most "
+            "from the answer, with the share.",
+        )
+        for number, line in enumerate(run.attended)
+    ]
 
 
 def _lengths(run: Run) -> Picture | None:

@@ -30,6 +30,8 @@ class Run:
     marked: list[dict[str, Any]]
     # map.jsonl, a pair of texts on each line.
     mapped: list[dict[str, Any]]
+    # attention.jsonl, a question on each line.
+    attended: list[dict[str, Any]]
     # tflite/report.json
     tflite: dict[str, Any]
     # Names of files that are there but can't be read.
@@ -65,6 +67,7 @@ def read_run(run_dir: Path) -> Run:
         mistakes=_read_lines(run_dir / "mistakes.jsonl", unreadable),
         marked=_read_lines(run_dir / "marked.jsonl", unreadable),
         mapped=_read_lines(run_dir / "map.jsonl", unreadable),
+        attended=_read_lines(run_dir / "attention.jsonl", unreadable),
         tflite=_read_object(run_dir / "tflite" / "report.json", unreadable),
         unreadable=unreadable,
     )

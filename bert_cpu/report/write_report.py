@@ -27,7 +27,7 @@ def write_report(run_dir: Path) -> Path:
     Args:
         run_dir: the run's directory. Read: `config.json`, `metrics.json`,
             `history.jsonl`, `mistakes.jsonl`, `marked.jsonl`, `map.jsonl`,
-            `tflite/report.json`.
+            `attention.jsonl`, `tflite/report.json`.
 
     Returns:
         The path of the page.

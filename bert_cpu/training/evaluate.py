@@ -16,7 +16,7 @@ from bert_cpu.example import Example
 from bert_cpu.runtime.answered import Answered
 from bert_cpu.task import Task
 from bert_cpu.text.preprocess import Preprocess
-from bert_cpu.text.windows import WindowReader
+from bert_cpu.text.windows import Reading, WindowReader
 from bert_cpu.training.optimizer import AdamW
 
 _BATCH_SIZE = 64
@@ -92,6 +92,11 @@ class Evaluation:
                     in_order = [windows[each] for each in sorted(windows)]
                     yield self._answer(stored[number].example, in_order)
 
+    def read(self, example: Example) -> Reading:
+        """The tokens of an example, as the model reads them."""
+        (reading,) = self._read([(example.text, example.text_pair)])
+        return reading
+
     def _add_loss(self, batch, outputs):
         losses, counts = self._task.losses(batch, outputs, 0.0)
         self._loss += float(tf.reduce_sum(losses))
@@ -115,7 +120,7 @@ class Evaluation:
             )
 
     def _answer(self, example, outputs):
-        reading = self._read([(example.text, example.text_pair)])[0]
+        reading = self.read(example)
         if len(reading.windows) != len(outputs):
             raise UserError(
                 f"'{self._manifest.directory}' has {len(outputs)} windows of a text "

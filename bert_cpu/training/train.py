@@ -9,6 +9,7 @@ from bert_cpu.hardware.memory import format_bytes
 from bert_cpu.report.write_report import write_report
 from bert_cpu.settings import TrainSettings
 from bert_cpu.training.assemble import Assembled, assemble
+from bert_cpu.training.attended import write_attended
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
 from bert_cpu.training.map_vectors import write_map
@@ -56,6 +57,7 @@ def run_training(
     write_mistakes(run_dir, task, answers)
     write_marked(run_dir, task, answers)
     write_map(run_dir, task, answers)
+    write_attended(run_dir, task, run.model, answers, evaluation.read)
     storage.write_json(run_dir / "metrics.json", metrics)
     write_report(run_dir)
     wait_for_all(strategy, cluster)
