@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.answering import read_jsonl
@@ -76,6 +76,34 @@ class Material:
             "texts": texts["test"],
             "calibration": texts["validation"],
         }
+
+    def embedder(self, name: str, texts: Sequence[str], max_length: int) -> str:
+        """A converted run of the encoder as it is, for vectors of texts.
+
+        Args:
+            name: of these texts; a run that is there is kept.
+            texts: each makes a pair with itself: nothing is learned from them.
+            max_length: in tokens.
+        """
+        run = self.runs_dir / f"vectors_{name}"
+        if not (run / "tflite").exists():
+
+            def write(path):
+                with path.open("w", encoding="utf-8") as file:
+                    for text in texts:
+                        row = {"text": text, "text_pair": text}
+                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+            where = ("--name", run.name, "--runs-dir", str(self.runs_dir))
+            pairs = self._make(f"pairs_{name}.jsonl", write)
+            self._bert_cpu(
+                *("train", "--task", "embed", "--epochs", "0", "--overwrite"),
+                *("--data", pairs, "--validation", pairs, "--test", pairs),
+                *("--encoder", self.encoder(), "--max-length", str(max_length)),
+                *where,
+            )
+            self._bert_cpu("export", *where)
+        return str(run)
 
     def splits(self, source: str) -> dict[str, str]:
         """jsonl files of a data set's splits, with `text` and `label`."""
