@@ -57,7 +57,9 @@ def test_a_ring_that_sends_real_numbers_sends_as_much_and_sums_them(num_workers)
             held = moved
     for worker in range(num_workers):
         np.testing.assert_allclose(held[worker], expected)
-    costs = dataclasses.replace(COSTS, gradient_bytes=pieces[0].nbytes)
+    costs = dataclasses.replace(
+        COSTS, table_bytes=0.0, slice_bytes=0.0, other_bytes=pieces[0].nbytes
+    )
     network = Network(10)
     per_byte = 8 / 10e9 + costs.copy_seconds_per_byte
     latency = network.latency_seconds + costs.message_seconds
@@ -69,8 +71,8 @@ def test_a_ring_that_sends_real_numbers_sends_as_much_and_sums_them(num_workers)
 
 def test_each_pack_is_announced_to_each_neighbour():
     network = Network(10)
-    costs = dataclasses.replace(COSTS, gradient_bytes=10 << 20)
-    one = dataclasses.replace(COSTS, gradient_bytes=1 << 20)
+    costs = dataclasses.replace(COSTS, other_bytes=10 << 20)
+    one = dataclasses.replace(COSTS, other_bytes=1 << 20)
     latency = network.latency_seconds + costs.message_seconds
     per_byte = 8 / 10e9 + costs.copy_seconds_per_byte
     # 10 MB are three packs of 4 MB, in two halves each.
@@ -78,6 +80,21 @@ def test_each_pack_is_announced_to_each_neighbour():
         one, network, 2
     )
     assert more == pytest.approx(2 * 2 * latency + (9 << 20) * per_byte)
+
+
+def test_rows_that_are_gathered_go_round_once():
+    network = Network(10)
+    latency = network.latency_seconds + COSTS.message_seconds
+    per_byte = 8 / 10e9 + COSTS.copy_seconds_per_byte
+    without = dataclasses.replace(COSTS, table_bytes=0.0, slice_bytes=0.0)
+    for num_workers, expected in (
+        # Rows and their numbers from each other worker; then the whole table is less.
+        (8, 7 * (2 * latency + 3e6 * per_byte)),
+        (16, 2 * 15 * (latency * 11 + 47e6 / 16 * per_byte)),
+    ):
+        more = ring_all_reduce_seconds(COSTS, network, num_workers)
+        more -= ring_all_reduce_seconds(without, network, num_workers)
+        assert more == pytest.approx(expected)
 
 
 def test_packs_grow_with_the_workers_so_that_a_piece_stays_worth_a_message():

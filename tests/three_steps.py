@@ -24,6 +24,7 @@ from bert_cpu.training.cluster.read_cluster import read_cluster
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.step import make_train_step
 from bert_cpu.training.strategy import make_strategy, wait_for_all
+from bert_cpu.training.sum_gradients import make_gradient_sum
 
 NUM_STEPS = 3
 
@@ -51,7 +52,16 @@ def train(directory, cluster, accumulate):
         num_workers=cluster.num_workers,
     )
     step = make_train_step(
-        model, task.losses, optimizer, strategy, accumulate, batches.element_spec
+        model,
+        task.losses,
+        optimizer,
+        strategy,
+        accumulate,
+        batches.element_spec,
+        # As if the table were large for so few tokens, so that its rows are gathered.
+        sum_gradients=make_gradient_sum(
+            model.trainable_variables, cluster.num_workers, most_tokens=1
+        ),
     )
     losses = []
     for number, batch in enumerate(batches, start=1):

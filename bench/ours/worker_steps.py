@@ -6,7 +6,7 @@ import tempfile
 import time
 from typing import Any
 
-from bench.ours.reduce_variants import PACKS, reducing
+from bench.ours.reduce_variants import TRAINING, variant_sum
 from bench.step_batch import (
     CLIP_NORM,
     LEARNING_RATE,
@@ -15,7 +15,10 @@ from bench.step_batch import (
     step_batch,
 )
 from bert_cpu.commands.start_tensorflow import start_tensorflow
+from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.cluster.in_bfloat16 import travels_in_bfloat16
 
 # So fast that a gradient which was summed wrongly shows in the next losses.
 _CHECKED_RATE = 1e-3
@@ -53,14 +56,21 @@ class WorkerSteps:
             "label": tf.constant(labels),
             "weight": tf.ones(len(labels)),
         }
+        self._num_tokens = ids.size
+        self._dtype = choose_profile(read_hardware(), given["dtype"]).dtype
         self._model, self._optimizer = self._build(given["dropout"], LEARNING_RATE)
         self._gradients = [
             tf.random.stateless_normal(variable.shape, (0, number), stddev=1e-3)
             for number, variable in enumerate(self._model.trainable_variables)
         ]
+        (self._table,) = (
+            number
+            for number, variable in enumerate(self._model.trainable_variables)
+            if variable.path.endswith("token/embeddings")
+        )
         self._works: dict[tuple[str, str], Any] = {}
 
-    def check(self, variant: str = PACKS) -> dict[str, Any]:
+    def check(self, variant: str = TRAINING) -> dict[str, Any]:
         """Losses of some steps without dropout, from the same weights each time."""
         step = self._make_step(*self._build(0.0, _CHECKED_RATE), variant)
         losses = [float(step()) for _ in range(NUM_CHECKED_STEPS)]
@@ -69,7 +79,7 @@ class WorkerSteps:
         return {"losses": losses}
 
     def run(
-        self, count: int, work: str = STEP, variant: str = PACKS
+        self, count: int, work: str = STEP, variant: str = TRAINING
     ) -> tuple[float, dict[str, Any]]:
         """Does a piece of work `count` times.
 
@@ -82,7 +92,9 @@ class WorkerSteps:
 
         Returns:
             How many examples (of `STEP`) or times, and `seconds` of each time, with
-            `restore` seconds of each for checkpoints, and `gradient_bytes`.
+            `restore` seconds of each for checkpoints. Of what workers exchange:
+            `table_bytes`, `slice_bytes` (a worker's rows of the table) and
+            `other_bytes`.
         """
         if work == CHECKPOINT:
             return count, self._run_checkpoints(count)
@@ -95,62 +107,88 @@ class WorkerSteps:
             do().numpy()
             seconds.append(time.perf_counter() - start)
         examples = len(self._batch["weight"]) if work == STEP else 1
-        return count * examples, {
-            "seconds": seconds,
-            "gradient_bytes": sum(
-                4 * int(g.shape.num_elements()) for g in self._gradients
-            ),
+        return count * examples, {"seconds": seconds} | self._sizes()
+
+    def _sizes(self):
+        """Bytes of what workers exchange, as training sends it."""
+        variables = self._model.trainable_variables
+        width = self._gradients[self._table].shape[1]
+        num_bytes = [
+            (2 if travels_in_bfloat16(variable.path, self._dtype) else 4)
+            * int(variable.shape.num_elements())
+            for variable in variables
+        ]
+        return {
+            "table_bytes": num_bytes[self._table],
+            "slice_bytes": self._num_tokens * 4 * width,
+            "other_bytes": sum(num_bytes) - num_bytes[self._table],
         }
 
     def _make(self, work, variant):
         import tensorflow as tf
 
-        from bert_cpu.training.strategy import gradient_packs
-
+        variables = self._model.trainable_variables
         if work == STEP:
             return self._make_step(self._model, self._optimizer, variant)
         if work == UPDATE:
-            variables = self._model.trainable_variables
             with self._strategy.scope():
                 self._optimizer.build(variables)  # Slots can't be made while tracing.
 
             def replica_work():
                 return self._optimizer.apply(self._gradients, variables)
         else:
-            tensors = self._gradients if work == BARE else [tf.zeros([1])]
-
-            packs = gradient_packs(self._strategy.num_replicas_in_sync)
+            gradients = self._as_in_training() if work == BARE else []
+            sum_gradients = self._sum(variables, variant)
 
             def replica_work():
                 replica = tf.distribute.get_replica_context()
-                reduced = replica.all_reduce("SUM", tensors, packs)
+                summed, numbers = sum_gradients(replica, gradients, [tf.zeros([])])
                 # One that depends on all, so that none is left out.
-                return tf.add_n([tf.reshape(x, [-1])[0] for x in reduced])
+                return tf.add_n([tf.reshape(x, [-1])[0] for x in (*summed, *numbers)])
 
+        @tf.function
         def do():
             result = self._strategy.run(replica_work)
             return self._strategy.experimental_local_results(result)[0]
 
-        return _traced(tf.function(do), variant)
+        return do
+
+    def _as_in_training(self):
+        """The gradients, with that of the table as the rows of the batch's tokens."""
+        import tensorflow as tf
+
+        table = self._gradients[self._table]
+        rows = tf.reshape(self._batch["input_ids"], [-1])
+        slices = tf.IndexedSlices(tf.gather(table, rows), rows, tf.shape(table))
+        return [
+            slices if number == self._table else gradient
+            for number, gradient in enumerate(self._gradients)
+        ]
+
+    def _sum(self, variables, variant):
+        return variant_sum(
+            variant,
+            variables,
+            self._strategy.num_replicas_in_sync,
+            most_tokens=self._num_tokens,
+            dtype=self._dtype,
+        )
 
     def _build(self, dropout, learning_rate):
         import keras
         from transformers import BertConfig
 
-        from bert_cpu.hardware.cpu import read_hardware
-        from bert_cpu.hardware.profile import choose_profile
         from bert_cpu.models.encoder import build_encoder
         from bert_cpu.tasks.classify import Classify
         from bert_cpu.training.optimizer import AdamW
 
-        dtype = choose_profile(read_hardware(), self._given["dtype"]).dtype
         keras.utils.set_random_seed(0)
         with self._strategy.scope():
             task = Classify()
             encoder = build_encoder(
                 BertConfig(**self._given["shape"]),
                 dropout,
-                dtype,
+                self._dtype,
                 task.reads_first_token,
             )
             model = task.build(encoder, ["0", "1"], dropout)
@@ -172,9 +210,10 @@ class WorkerSteps:
                 for name, value in self._batch.items()
             },
             is_compiled=True,
+            sum_gradients=self._sum(model.trainable_variables, variant),
         )
         goes_on = tf.constant(0.0)
-        return _traced(lambda: step(self._batch, True, goes_on)[0], variant)
+        return lambda: step(self._batch, True, goes_on)[0]
 
     def _run_checkpoints(self, count):
         from bert_cpu.training.checkpoint import Checkpoints, Progress
@@ -198,18 +237,3 @@ class WorkerSteps:
                 checkpoints.restore()
                 restoring.append(time.perf_counter() - start)
         return {"seconds": saving, "restore": restoring}
-
-
-def _traced(do, variant):
-    """`do`, which is traced when it is first called, with another all-reduce."""
-    is_traced = False
-
-    def traced():
-        nonlocal is_traced
-        if is_traced:
-            return do()
-        with reducing(variant):
-            is_traced = True
-            return do()
-
-    return traced

@@ -16,7 +16,9 @@ class Costs:
         deviation_seconds: the standard deviation of `compute_seconds` from step to
             step and from worker to worker.
         update_seconds: of the optimizer, which every worker does for all weights.
-        gradient_bytes: that are summed over workers in a step.
+        table_bytes: of the word table's gradient.
+        slice_bytes: of the rows of it that a worker's batch has.
+        other_bytes: of all other gradients, as they are sent.
         copy_seconds_per_byte: that the software takes to send, receive and add a byte,
             beside the time on the wire.
         message_seconds: that the software takes for a message, however short.
@@ -33,7 +35,9 @@ class Costs:
     compute_seconds: float
     deviation_seconds: float
     update_seconds: float
-    gradient_bytes: float
+    table_bytes: float
+    slice_bytes: float
+    other_bytes: float
     copy_seconds_per_byte: float
     message_seconds: float
     checkpoint_seconds: float

@@ -5,11 +5,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.ours.reduce_variants import NONE, PACKS
+from bench.ours.reduce_variants import NONE, TRAINING
 from bench.ours.worker_steps import CHECKPOINT, TINY, UPDATE
 from bench.scaling.costs import Costs
-from bench.scaling.count_packs import count_packs
 from bench.scaling.players import ONE, REDUCING, bare, whole
+from bench.scaling.sent_by_each import sent_by_each
 from bench.scaling.split_step import split_step
 from bench.take_turns import Turn
 
@@ -93,13 +93,14 @@ def _costs(turns, batch, num_workers, start_seconds):
     """One process is the worker of the model; what it sends was measured of several."""
     update = statistics.median(_slowest(turns[UPDATE]))
     steps = _slowest(turns[ONE])
-    gradient_bytes = turns[ONE][0].extras["workers"][0]["gradient_bytes"]
-    hops = 2 * (num_workers - 1)
-    message = statistics.median(_slowest(turns[TINY])) / hops
-    # Bytes on their way in a hop are those of a piece, as the model has it.
-    all_reduce = statistics.median(_slowest(turns[bare(PACKS)]))
-    announced = count_packs(gradient_bytes, num_workers) * message
-    per_byte = (all_reduce / hops - announced) / (gradient_bytes / num_workers)
+    sizes = {
+        name: turns[whole(TRAINING)][0].extras["workers"][0][name]
+        for name in ("table_bytes", "slice_bytes", "other_bytes")
+    }
+    message = statistics.median(_slowest(turns[TINY])) / (2 * (num_workers - 1))
+    all_reduce = statistics.median(_slowest(turns[bare(TRAINING)]))
+    messages, sent = sent_by_each(**sizes, num_workers=num_workers)
+    per_byte = (all_reduce - messages * message) / sent
     checkpoints = [
         extras for turn in turns[CHECKPOINT] for extras in turn.extras["workers"]
     ]
@@ -110,7 +111,7 @@ def _costs(turns, batch, num_workers, start_seconds):
         compute_seconds=statistics.mean(steps) - update,
         deviation_seconds=statistics.stdev(steps),
         update_seconds=update,
-        gradient_bytes=gradient_bytes,
+        **sizes,
         copy_seconds_per_byte=max(0.0, per_byte),
         message_seconds=message,
         checkpoint_seconds=statistics.median(saving),

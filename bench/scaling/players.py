@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from bench.ours.reduce_variants import NONE, PACKS, VARIANTS
+from bench.ours.reduce_variants import NONE, TRAINING, VARIANTS
 from bench.ours.worker_steps import BARE, CHECKPOINT, STEP, TINY, UPDATE
 from bench.scaling.rounds import Player
 from bench.scaling.team import Team
 
 DEADLINE_SECONDS = 600.0
-FIRST_STEP = {"work": STEP, "variant": PACKS}
+FIRST_STEP = {"work": STEP, "variant": TRAINING}
 # Names of what is played.
 ONE = "one process"
 REDUCING = tuple(variant for variant in VARIANTS if variant != NONE)
@@ -48,7 +48,7 @@ def compare_losses(one: Team, many: Team) -> dict[str, float]:
         answer = team.ask("check", DEADLINE_SECONDS, how={"variant": variant})
         return answer["results"][0]["losses"]
 
-    expected = losses(one, PACKS)
+    expected = losses(one, TRAINING)
     return {
         variant: max(
             abs(ours - theirs)

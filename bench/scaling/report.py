@@ -62,7 +62,9 @@ _MEANINGS = {
     "compute_seconds": "to compute a step, without all-reduce and update",
     "deviation_seconds": "its standard deviation",
     "update_seconds": "to update the weights",
-    "gradient_bytes": "bytes of gradients",
+    "table_bytes": "bytes of the word table's gradient",
+    "slice_bytes": "bytes of the rows of it that were read",
+    "other_bytes": "bytes of all other gradients, as they are sent",
     "copy_seconds_per_byte": "that the software takes for a byte it passes on",
     "message_seconds": "that the software takes for a message",
     "checkpoint_seconds": "to write a checkpoint",
@@ -132,7 +134,7 @@ def _split(split):
 def _costs(costs: Costs):
     lines = []
     for name, value in dataclasses.asdict(costs).items():
-        if name in ("examples", "gradient_bytes"):
+        if name == "examples" or name.endswith("_bytes"):
             shown = f"{value:,.0f}"
         elif name == "copy_seconds_per_byte":
             shown = f"{1e9 * value:.3g} s a GB"

@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.scaling.costs import Costs
 from bench.scaling.network import Network
-from bench.scaling.ring_all_reduce import hop_seconds
+from bench.scaling.ring_all_reduce import ring_all_reduce_seconds
 from bench.scaling.stragglers import draw_compute_seconds
 
 
@@ -34,12 +34,14 @@ def simulate_steps(
         float64 `(num_steps,)`. Seconds from the end of the step before, where a step
         ends when its last worker has updated.
     """
-    hop = hop_seconds(costs, network, num_workers)
+    hops = 2 * (num_workers - 1)
+    # Each moves a piece of every pack on, and a part of the rows that are gathered.
+    hop = ring_all_reduce_seconds(costs, network, num_workers) / max(1, hops)
     clock = np.zeros(num_workers)  # When each worker is done with what it does.
     ends = np.zeros(num_steps + 1)
     for step in range(num_steps):
         clock = clock + draw_compute_seconds(costs, (num_workers,), rng)
-        for _ in range(2 * (num_workers - 1)):
+        for _ in range(hops):
             clock = np.maximum(clock, np.roll(clock, 1)) + hop
         clock = clock + costs.update_seconds
         ends[step + 1] = clock.max()

@@ -36,6 +36,7 @@ from bert_cpu.training.records import open_records
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import make_strategy
+from bert_cpu.training.sum_gradients import make_gradient_sum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +149,12 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
             settings.accumulate,
             spec,
             is_compiled,
+            sum_gradients=make_gradient_sum(
+                model.trainable_variables,
+                cluster.num_workers,
+                settings.batch_size // cluster.num_workers * manifest.max_length,
+                profile.dtype,
+            ),
         ),
         lambda epoch, skip: training_batches(
             manifest,

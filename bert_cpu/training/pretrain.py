@@ -46,6 +46,7 @@ from bert_cpu.training.pretraining_data import lengths_of, open_pretraining_reco
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import make_strategy, wait_for_all
+from bert_cpu.training.sum_gradients import make_gradient_sum
 from bert_cpu.training.work import count_weights, describe_work
 
 _FLOAT32 = 4  # bytes
@@ -146,6 +147,12 @@ def run_pretraining(
             settings.accumulate,
             spec,
             choose_compiled(settings.compile, sum(steps), lengths),
+            # The table of words is the masked words' head too, and sent whole.
+            sum_gradients=make_gradient_sum(
+                model.trainable_variables,
+                cluster.num_workers,
+                dtype=profile.dtype,
+            ),
         ),
         batches,
         steps.__getitem__,

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from bert_cpu.layers.compiled.switch import compiled_kernels
 from bert_cpu.training.optimizer import AdamW
-from bert_cpu.training.strategy import gradient_packs
 from bert_cpu.training.streams import count_streams, in_streams
+from bert_cpu.training.sum_gradients import make_gradient_sum
 
 
 def make_train_step(
@@ -20,6 +20,7 @@ def make_train_step(
     batch_spec: dict[str, tf.TensorSpec] | None = None,
     is_compiled: bool = False,
     num_streams: int | None = None,
+    sum_gradients: Callable | None = None,
 ) -> Callable:
     """Compiles a step over one batch.
 
@@ -35,6 +36,8 @@ def make_train_step(
             shape of batch.
         num_streams: int. Parts of a batch that are computed at the same time, up to
             the losses, which see the whole batch. None: as the threads are set.
+        sum_gradients: over replicas, as `make_gradient_sum` makes it, which is told
+            more there than it can be here.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -46,7 +49,9 @@ def make_train_step(
         to stop.
     """
     variables = model.trainable_variables
-    packs = gradient_packs(strategy.num_replicas_in_sync)
+    sum_gradients = sum_gradients or make_gradient_sum(
+        variables, strategy.num_replicas_in_sync
+    )
     num_streams = num_streams or count_streams()
     with strategy.scope():
         optimizer.build(variables)  # Slots can't be made while tracing.
@@ -60,25 +65,22 @@ def make_train_step(
                 outputs = in_streams(model, inputs, num_streams, training=True)
             example_losses, counts = losses(batch, outputs)
             loss_sum = tf.reduce_sum(example_losses * batch["weight"])
-        # Tables give slices: dense, a row that occurs twice is summed before it
-        # is squared, as in the original.
-        gradients = [
-            tf.convert_to_tensor(gradient)
-            for gradient in tape.gradient(loss_sum, variables)
-        ]
+        gradients = tape.gradient(loss_sum, variables)
         weight = tf.reduce_sum(counts * batch["weight"])
         replica = tf.distribute.get_replica_context()
         # An input has no device yet, and is reduced only once it has one.
         sums = [loss_sum, weight, tf.identity(stop)]
-        loss_sum, loss_weight, stops = replica.all_reduce("SUM", sums)
         if waiting is None:
-            _update(replica.all_reduce("SUM", gradients, packs), loss_weight)
+            gradients, sums = sum_gradients(replica, gradients, sums)
+            _update(gradients, sums[1])
         else:
+            _, sums = sum_gradients(replica, [], sums)
             waiting.add(gradients, weight)
             if is_update:
                 total, total_weight = waiting.take()
-                reduced = replica.all_reduce("SUM", [*total, total_weight], packs)
-                _update(reduced[:-1], reduced[-1])
+                total, (total_weight,) = sum_gradients(replica, total, [total_weight])
+                _update(total, total_weight)
+        loss_sum, loss_weight, stops = sums
         return loss_sum / tf.maximum(loss_weight, 1e-9), stops
 
     def _update(gradients, weight):
@@ -139,7 +141,9 @@ class _Waiting:
         for total, gradient in zip(
             [*self._sums, self._weight], [*gradients, weight], strict=True
         ):
-            tf.raw_ops.AssignAddVariableOp(resource=total.handle, value=gradient)
+            tf.raw_ops.AssignAddVariableOp(
+                resource=total.handle, value=tf.convert_to_tensor(gradient)
+            )
 
     def take(self):
         sums = [tf.identity(total) for total in self._sums]

@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from bert_cpu.native_noise import silenced
 from bert_cpu.training.cluster.cluster import Cluster
-from bert_cpu.training.cluster.pack_bytes import pack_bytes
 
 
 def make_strategy(cluster: Cluster) -> tf.distribute.Strategy:
@@ -24,15 +23,6 @@ def make_strategy(cluster: Cluster) -> tf.distribute.Strategy:
     )
     with silenced():
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-
-
-def gradient_packs(
-    num_workers: int,
-) -> tf.distribute.experimental.CommunicationOptions:
-    """The options with which gradients are all-reduced: see `pack_bytes`."""
-    return tf.distribute.experimental.CommunicationOptions(
-        bytes_per_pack=pack_bytes(num_workers)
-    )
 
 
 def wait_for_all(strategy: tf.distribute.Strategy, cluster: Cluster) -> None:
