@@ -10,6 +10,7 @@ import rich.console
 
 from bert_cpu.errors import UserError
 from bert_cpu.report.print_sweep import print_sweep
+from bert_cpu.report.sweep_drawings import draw_history
 from bert_cpu.report.write_sweep_report import write_sweep_report
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=http://evil.test/a.png> {{7*7}}"
@@ -122,6 +123,25 @@ def test_the_page_has_the_four_pictures(write):
     assert page.count('id="parallel-trial-') == 10
     assert "importance-" in page
     assert "against time" in page
+
+
+def test_words_stand_apart_and_epochs_beside_the_score(write):
+    words = " ".join(re.sub("<[^>]*>", "", write(sweep())).split())
+    assert "batch_size16, 32" in words
+    assert "within the noise. The chosen run" in words
+    head = re.findall(r"<th>(\w+)</th>", write(sweep(final=None)))
+    assert head[:4] == ["trial", "accuracy", "epochs", "learning_rate"]
+    row = re.search(r'<th scope="row">0009.*?</tr>', write(sweep(final=None)))[0]
+    cells = re.findall(r'<data value="(.*?)"', row)
+    assert [float(cell) for cell in cells[:3]] == [0.809, 3, 1e-4]
+
+
+def test_the_history_has_each_trial_at_its_number():
+    # Trial 2 failed.
+    drawing = draw_history([0, 1, 3], [0.8, 0.9, 0.85], is_lower_better=False)
+    lines = {line.get_gid(): line for line in drawing.figure.axes[0].lines}
+    assert list(lines["trials"].get_xdata()) == [0, 1, 3]
+    assert list(lines["best"].get_ydata()) == [0.8, 0.9, 0.9]
 
 
 def test_a_sweep_under_a_limit_shows_latency(write):

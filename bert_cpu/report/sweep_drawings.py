@@ -13,8 +13,15 @@ from bert_cpu.report.palette import light
 _WIDE = 880
 
 
-def draw_history(scores: Sequence[float], is_lower_better: bool) -> Drawing | None:
+def draw_history(
+    numbers: Sequence[int], scores: Sequence[float], is_lower_better: bool
+) -> Drawing | None:
     """Each trial's score in the order in which they began, and the best so far.
+
+    Args:
+        numbers: of the trials, as their names say; those that failed are left out.
+        scores: of these.
+        is_lower_better: bool.
 
     Returns:
         Drawing, or None without a score.
@@ -23,14 +30,13 @@ def draw_history(scores: Sequence[float], is_lower_better: bool) -> Drawing | No
         return None
     drawing = Drawing("history", HALF_WIDTH, HALF_HEIGHT)
     axes = drawing.axes(left=52, top=16, right=14, bottom=40)
-    numbers = range(1, len(scores) + 1)
     choose = min if is_lower_better else max
     best: list[float] = []
     for score in scores:
         best.append(choose([*best[-1:], score]))
     axes.step(numbers, best, where="post", color=light("second"), gid="best")
     axes.plot(numbers, scores, "o", markersize=5, color=light("first"), gid="trials")
-    axes.set_xlim(0.5, len(scores) + 0.5)
+    axes.set_xlim(min(numbers) - 0.5, max(numbers) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("trial", fontsize=SMALL, color=light("muted"), labelpad=4)

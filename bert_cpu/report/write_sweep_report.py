@@ -79,7 +79,7 @@ def _pictures(
     told = spoken(objective)
     pictures = [
         make_picture(
-            draw_history(scores, lower),
+            draw_history([int(trial["id"]) for trial in sound], scores, lower),
             "History",
             "搜索过程",
             f"The {told} of each trial on the validation split, in the order in which "
