@@ -42,6 +42,9 @@ class PrepareSettings:
     # Tokens that neighbouring windows of a long text share, in tasks that read all
     # of it. Default: a quarter of max_length.
     stride: int | None = None
+    # Largest share of the training split's tokens that may be unknown to the
+    # encoder's vocabulary.
+    most_unknown: float = 0.5
     # Mend tags that are not legal BIO instead of refusing them.
     repair: bool = False
     # Unicode NFKC, full width to half width, control characters out.
@@ -66,6 +69,12 @@ class PrepareSettings:
             self.max_length >= least, "max_length", self.max_length, f"{least} or more"
         )
         expect(self.overlap >= 0, "stride", self.stride, "0 or more")
+        expect(
+            0 < self.most_unknown <= 1,
+            "most_unknown",
+            self.most_unknown,
+            "a share in (0, 1]",
+        )
         expect(self.shard_size >= 1, "shard_size", self.shard_size, "1 or more")
         expect(self.processes >= 0, "processes", self.processes, "0 or more")
 

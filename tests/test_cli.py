@@ -100,6 +100,7 @@ def test_every_setting_can_be_typed():
         random_weights=True,
         max_length=64,
         stride=5,
+        most_unknown=0.3,
         repair=True,
         normalize=True,
         stop_words="chinese",

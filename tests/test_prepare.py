@@ -54,6 +54,7 @@ def test_counts_are_those_of_the_texts(tmp_path, record_format):
     assert split.tokens == 3 + 4 + 4 + 6 + 6
     assert split.cut_texts == 2
     assert split.empty_texts == 2
+    assert (split.unknown_tokens, split.unknown_share) == (0, 0.0)
     assert split.length_histogram == {3: 1, 4: 2, 6: 2}
     assert split.label_counts == {"x": 2, "y": 3}
     assert split.windows == sum(split.shard_windows.values()) == 5
@@ -93,6 +94,23 @@ def test_a_long_text_is_one_example_and_several_windows(tmp_path, record_format)
     assert (manifest.task, manifest.stride) == ("read_all", 2)
     assert manifest.targets == dict(tiny_records.ReadAll.targets)
     assert load_manifest(tmp_path / "records") == manifest
+
+
+def test_tokens_that_the_vocabulary_lacks_are_counted(tmp_path):
+    train = [("a b Ю", "x"), ("a Я b c d", "y"), ("c d", "x"), ("Ю", "y")]
+    rows = source_of(train, [("Ю", "x")], [("b", "y")])
+    manifest = prepare(tmp_path / "records", rows, most_unknown=0.28)
+    split = manifest.splits["train"]
+    assert split.unknown_tokens == 3
+    assert split.unknown_share == pytest.approx(3 / 11)
+    assert manifest.splits["validation"].unknown_share == 1.0
+    assert load_manifest(tmp_path / "records") == manifest
+    shutil.rmtree(tmp_path / "records")
+    assert refusal_of(tmp_path, rows, most_unknown=0.25) == (
+        "27.3% of the tokens in the train split of 'made-up' are unknown to the "
+        "encoder's vocabulary, but --most-unknown is 25.0%. Choose an --encoder of "
+        "this language, or allow more."
+    )
 
 
 @pytest.mark.parametrize("size, shards", [(3, 1), (2, 2), (1, 3), (100, 1)])

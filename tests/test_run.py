@@ -61,7 +61,12 @@ CONTRACT = {
             for label in ("neg", "pos")
         },
     },
-    "data": {"cut_texts": INTEGER, "empty_texts": INTEGER, "length_histogram": dict},
+    "data": {
+        "cut_texts": INTEGER,
+        "empty_texts": INTEGER,
+        "unknown_share": NUMBER,
+        "length_histogram": dict,
+    },
 }
 
 

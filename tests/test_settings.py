@@ -29,6 +29,7 @@ UNUSUAL = TrainSettings(
     stem="chinese",
     record_format="hdf5",
     shard_size=10,
+    most_unknown=0.4,
     processes=3,
     name="mine",
     runs_dir="elsewhere",
@@ -121,6 +122,10 @@ BOTH = pytest.mark.parametrize("unusual", [UNUSUAL, UNUSUAL_PRETRAINING])
             "one of classify, multilabel, score, tag, relate, answer, embed, fill",
         ),
         ("shard_size", 0, "1 or more"),
+        *(
+            ("most_unknown", share, "a share in (0, 1]")
+            for share in (0.0, 1.1, math.nan)
+        ),
         ("processes", -1, "0 or more"),
         ("stop_words", "german", "one of none, english, chinese"),
         ("stem", "", "one of none, english, chinese"),

@@ -96,6 +96,15 @@ def test_spans_must_be_those_of_the_text(train, task, row, mistake):
     assert train(task, write_json("a.jsonl", row)).mistake == mistake
 
 
+def test_a_span_must_have_something_to_see(train):
+    span = {"start": 3, "end": 5, "label": "PER"}
+    name = write_json("a.jsonl", {"text": "Ann   Bob", "spans": [span]})
+    assert train("tag", name).mistake == (
+        "a.jsonl line 1 has a span from 3 to 5 with nothing to see in it. Count "
+        "characters, not bytes, from 0, or leave the span out."
+    )
+
+
 @pytest.mark.parametrize(
     "context, start", [("小明在北京。", 0), ("Ann is in Rome.", 3)]
 )
@@ -105,6 +114,21 @@ def test_an_answer_must_be_in_its_context(train, context, start):
     mistake = train("answer", write_json("a.jsonl", row)).mistake
     assert mistake.startswith("a.jsonl line 1 "), mistake
     assert "上海" in mistake
+
+
+def test_a_vocabulary_must_cover_the_texts(train):
+    row = {
+        "text": "Привет мир как дела Ann",
+        "spans": [{"start": 0, "end": 6, "label": "PER"}],
+    }
+    name = write_json("a.jsonl", row)
+    files = ("--validation", name, "--test", name)
+    # [UNK] for the first four words; the last is read letter by letter.
+    assert train("tag", name, *files).mistake == (
+        "57.1% of the tokens in the train split of 'a.jsonl' are unknown to the "
+        "encoder's vocabulary, but --most-unknown is 50.0%. Choose an --encoder of "
+        "this language, or allow more."
+    )
 
 
 def test_a_label_that_training_never_sees_is_told_with_its_place(train):

@@ -27,6 +27,13 @@ class SplitInfo:
     label_counts: dict[str, int]
     shards: dict[str, dict]  # File name -> size and sha256.
     shard_windows: dict[str, int]  # File name -> windows in it.
+    unknown_tokens: int = 0  # Those that the vocabulary has only [UNK] for.
+
+    @property
+    def unknown_share(self) -> float:
+        """Of all tokens but [CLS] and the last [SEP], those that are unknown."""
+        own = self.tokens - 2 * self.windows
+        return min(1.0, self.unknown_tokens / max(1, own))
 
 
 @dataclasses.dataclass(frozen=True)

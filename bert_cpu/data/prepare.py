@@ -64,8 +64,9 @@ def prepare_records(
     Raises:
         UserError: for every mistake of the source; if there are fewer labels than
             the task needs, or a split has a label that training has not; if a
-            split, or a label of the training split, has no text; if the disk is
-            full, or `directory` can't be made.
+            split, or a label of the training split, has no text; if the vocabulary
+            does not cover the training split; if the disk is full, or `directory`
+            can't be made.
     """
     with (
         _pieces(

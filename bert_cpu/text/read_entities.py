@@ -122,6 +122,11 @@ def _read_spans(position: str, text: str, found: list[Any]) -> list[Span]:
                 f", but there is {_shown(text[start:end])}. Count characters, not "
                 "bytes, from 0 up to the one behind the span."
             )
+        if text[start:end].isspace():
+            raise UserError(
+                f"{position} has a span from {start} to {end} with nothing to see in "
+                "it. Count characters, not bytes, from 0, or leave the span out."
+            )
         spans.append((start, end, span["label"]))
     spans.sort()
     for before, after in zip(spans, spans[1:], strict=False):

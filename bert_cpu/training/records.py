@@ -17,6 +17,8 @@ from bert_cpu.training.screen import Screen
 from bert_cpu.training.tell_left_out import tell_left_out
 
 _REMEDY = "Prepare the data again."
+# A share of unknown tokens that is worth a line.
+_TOLD_UNKNOWN = 0.01
 _INSTEAD = "Or leave damaged records out by --skip-damaged."
 
 
@@ -159,3 +161,6 @@ def _tell_losses(manifest, screen):
                 f"longer than {manifest.max_length} tokens and cut, "
                 f"{info.empty_texts:,} were empty and left out"
             )
+    unknown = manifest.splits["train"].unknown_share
+    if unknown >= _TOLD_UNKNOWN:
+        screen.say(f"train: {unknown:.1%} of the tokens are unknown to the vocabulary")

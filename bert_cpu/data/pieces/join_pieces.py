@@ -32,7 +32,8 @@ def join_pieces(
 
     Raises:
         UserError: if a piece is damaged; if a split, or a label of the training
-            split, has no text; if the disk is full.
+            split, has no text; if too much of the training split is unknown to the
+            vocabulary; if the disk is full.
     """
     splits = {}
     for split, planned in plan.splits.items():
@@ -105,6 +106,7 @@ def _sum(plan, infos, directory, names):
         label_counts=dict(labels),
         shards=storage.describe_files(directory, names),
         shard_windows=dict(zip(names, windows, strict=True)),
+        unknown_tokens=sum(info.unknown_tokens for info in infos),
     )
 
 
@@ -113,6 +115,14 @@ def _expect_texts(plan, split, info):
         raise UserError(
             f"The {split} split of '{plan.source}' has only empty texts. "
             f"Look at its column '{plan.settings['text']}'."
+        )
+    most_unknown = plan.settings["most_unknown"]
+    if split == "train" and info.unknown_share > most_unknown:
+        raise UserError(
+            f"{info.unknown_share:.1%} of the tokens in the train split of "
+            f"'{plan.source}' are unknown to the encoder's vocabulary, but "
+            f"--most-unknown is {most_unknown:.1%}. Choose an --encoder of this "
+            "language, or allow more."
         )
     for label, count in info.label_counts.items():
         if split == "train" and not count:

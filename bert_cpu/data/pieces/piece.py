@@ -32,6 +32,7 @@ class PieceInfo:
     shard_windows: list[int]  # For each shard, its records in this piece,
     shard_bytes: list[int]  # and how long they are. They stand in this order.
     sha256: str  # Of the file.
+    unknown_tokens: int = 0
 
 
 class PieceWriter:
@@ -72,7 +73,8 @@ class PieceWriter:
         shards: list[list[bytes]] = [[] for _ in plan.splits[split].files]
         lengths: collections.Counter[int] = collections.Counter()
         labels: collections.Counter[str] = collections.Counter()
-        counts = dict.fromkeys(("examples", "cut_texts", "empty_texts"), 0)
+        names = ("examples", "cut_texts", "empty_texts", "unknown_tokens")
+        counts = dict.fromkeys(names, 0)
         first = number * plan.splits[split].piece_size
         for index, features in enumerate(self._featurizer(posed), start=first):
             counts["empty_texts"] += features.is_empty
@@ -80,7 +82,10 @@ class PieceWriter:
             if not features.windows:
                 continue
             counts["examples"] += 1
-            lengths.update(len(window.input_ids) for window in features.windows)
+            for window in features.windows:
+                lengths[len(window.input_ids)] += 1
+                unknown = window.input_ids.count(tokenizer.unk_token_id)
+                counts["unknown_tokens"] += unknown
             if task.has_labels:
                 labels.update(task.label_names(features.example))
             shard = shards[shard_of(index, len(shards))]
