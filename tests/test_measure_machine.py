@@ -79,6 +79,24 @@ def test_a_chain_leads_through_all_of_it(monkeypatch):
     assert len(seen) == 500
 
 
+def test_a_walk_takes_the_steps_that_its_time_is_divided_by(monkeypatch):
+    taken = []
+
+    def walk_once(walk, num_tries):
+        node, order = walk._node, []
+        while node not in order:
+            order.append(node)
+            node = node.next
+        walk()
+        taken.append(order.index(walk._node))
+        return 3.0
+
+    monkeypatch.setattr(memory_speed, "best_seconds", walk_once)
+    a_step = memory_latency(48 * 499)
+    # 499 is prime: no other number of steps near it ends at the same node.
+    assert taken == [round(3.0 / a_step) % 499]
+
+
 @pytest.fixture
 def counters(tmp_path):
     """Writes the counters of a processor with two packages, and a part of one."""
