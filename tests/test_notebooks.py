@@ -181,9 +181,13 @@ def test_what_a_notebook_imports_is_there(read, path):
                 assert {alias.name for alias in node.names} <= there, node.module
 
 
-def test_the_guide_names_every_notebook():
-    text = (PROJECT / "notebooks/README.md").read_text(encoding="utf-8")
-    assert [path.name for path in NOTEBOOKS if f"({path.name})" not in text] == []
+@pytest.mark.parametrize(
+    "page, folder", [("notebooks/README.md", ""), ("docs/article.md", "../notebooks/")]
+)
+def test_a_page_links_every_notebook(page, folder):
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    links = [f"({folder}{path.name})" for path in NOTEBOOKS]
+    assert [link for link in links if link not in text] == []
 
 
 def make_notebook(*sources, text="Words. 文字。"):
@@ -284,6 +288,35 @@ def test_a_notebook_that_fails_stays_as_it_was(folder):
     assert "1 / x - y" in result.stderr
     assert "NameError" in result.stderr
     assert (directory / "2_fails.ipynb").read_bytes() == before
+
+
+WAITS = """
+import pathlib, time
+pathlib.Path({ours!r}).touch()
+until = time.monotonic() + 60
+while not pathlib.Path({other!r}).exists():
+    assert time.monotonic() < until
+    time.sleep(0.1)
+"""
+
+
+def test_in_short_two_run_side_by_side(folder):
+    directory, run = folder
+    for path in directory.glob("*.ipynb"):
+        path.unlink()
+    for ours, other in (("1_here", "2_there"), ("2_there", "1_here")):
+        cell = WAITS.format(ours=ours, other=other)
+        nbformat.write(make_notebook(cell), directory / f"{ours}.ipynb")
+    result = run("--short")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_notebook_that_fails_in_short_is_told(folder):
+    _, run = folder
+    result = run("--short")
+    assert result.returncode == 1
+    assert "2_fails.ipynb stopped" in result.stderr
+    assert "1_says.ipynb stopped" not in result.stderr
 
 
 def test_a_process_that_is_killed_under_a_notebook_is_told(folder):
