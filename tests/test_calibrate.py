@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 import sys
 import time
@@ -411,6 +412,16 @@ def other_dtype(tmp_path, monkeypatch):
     tuned.save(tmp_path / "cache" / "tuned.json")
     monkeypatch.setenv("BERT_CPU_CACHE", str(tmp_path / "cache"))
     return dtype
+
+
+def test_tensorflow_tells_of_no_file_that_it_writes(other_dtype, monkeypatch):
+    for name in choose_profile(HARDWARE).environment():
+        monkeypatch.setenv(name, "as it was")
+    logger = logging.getLogger("tensorflow")
+    logger.setLevel("INFO")  # As it sets it itself under a prompt or in a notebook.
+    start_tensorflow()
+    assert not logger.isEnabledFor(logging.INFO)
+    assert logger.isEnabledFor(logging.WARNING)
 
 
 def test_tensorflow_starts_with_the_threads_that_were_measured(

@@ -37,6 +37,8 @@ def start_tensorflow(
     with silenced():
         import tensorflow as tf
 
+        # Under a prompt or in a notebook it would tell of each file that it writes.
+        tf.get_logger().setLevel("WARNING")
         importlib.import_module("transformers")
         if is_alone:
             tf.constant(0)  # The first operation greets once more.
