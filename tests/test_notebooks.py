@@ -17,7 +17,9 @@ PROJECT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 IDS = [path.stem for path in NOTEBOOKS]
 MOST_BYTES = 2_000_000
-LIBRARIES = {"bert_cpu", "numpy", "matplotlib", "tensorflow", "keras"}
+LIBRARIES = {
+    *("bert_cpu", "numpy", "matplotlib", "tensorflow", "keras", "ai_edge_litert")
+}
 # Where machines keep what is theirs.
 PLACES = re.compile(
     r"(?<![\w.])/(?:home|root|Users|tmp|var|mnt|opt|usr|work|private)/|\b[A-Z]:\\\\?\w"
