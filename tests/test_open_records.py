@@ -97,6 +97,21 @@ def test_whole_records_are_opened_and_their_losses_told(records):
     ]
 
 
+def test_a_share_of_unknown_tokens_is_told_where_it_is_large(records):
+    train = records.splits["train"]
+    own = train.tokens - 2 * train.windows
+    for unknown, lines in (
+        (own // 20, []),
+        (own // 2, [f"train: {own // 2 / own:.1%} of the tokens are unknown to the "]),
+    ):
+        split = dataclasses.replace(train, unknown_tokens=unknown)
+        splits = records.splits | {"train": split}
+        save_manifest(dataclasses.replace(records, splits=splits))
+        screen = Listener()
+        open_(records.directory, screen=screen)
+        assert screen.lines == [f"{line}vocabulary" for line in lines]
+
+
 def test_the_runs_own_records_are_opened_again(records):
     gone = PrepareSettings(data="gone.csv")
     directory = records.directory

@@ -18,7 +18,7 @@ from bert_cpu.training.tell_left_out import tell_left_out
 
 _REMEDY = "Prepare the data again."
 # A share of unknown tokens that is worth a line.
-_TOLD_UNKNOWN = 0.01
+_TOLD_UNKNOWN = 0.1
 _INSTEAD = "Or leave damaged records out by --skip-damaged."
 
 
