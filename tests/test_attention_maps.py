@@ -29,8 +29,10 @@ def test_maps_are_those_of_the_weights():
     np.testing.assert_allclose(maps, expected, atol=1e-5)
 
 
-def test_maps_of_a_tasks_model_are_those_of_its_encoder():
-    encoder = tiny_encoder()
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_maps_of_a_tasks_model_are_those_of_its_encoder(dropout):
+    # With dropout, as it is trained: none is left when it is looked at.
+    encoder = tiny_encoder(dropout)
     model = AnswerQuestions().build(encoder, ("answer",), 0.1)
     np.testing.assert_array_equal(
         attention_maps(model, INPUTS), attention_maps(encoder, INPUTS)

@@ -15,13 +15,13 @@ INPUTS = {
 }
 
 
-def tiny_encoder():
-    """Two blocks without dropout, whose outputs differ from text to text.
+def tiny_encoder(dropout=0.0):
+    """Two blocks whose outputs differ from text to text.
 
     What is built on them starts the same way each time.
     """
     keras.utils.set_random_seed(0)
-    encoder = build_encoder(BertConfig(**tiny_bundle.CONFIG), dropout=0.0)
+    encoder = build_encoder(BertConfig(**tiny_bundle.CONFIG), dropout=dropout)
     random = np.random.default_rng(0)
     for variable in encoder.variables:
         if variable.path.endswith(("/kernel", "/embeddings")):

@@ -51,6 +51,9 @@ class Dropout(keras.layers.Layer):
         self._num_zeroed = min(round(rate * _CASES), _CASES - 1)
         if rate:
             self._seeds = keras.random.SeedGenerator(seed)
+        # Keras's own attention, which gives its weights on request, masks what goes
+        # through here.
+        self.supports_masking = True
         self.built = True
 
     def call(self, inputs, training=False):
