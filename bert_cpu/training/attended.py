@@ -134,7 +134,10 @@ def _describe(
                 "head": head,
                 # Of all that a token of the question takes, from the answer.
                 "share": round(float(shares[block, head]), 4),
-                "weights": maps[block, head][:, columns].round(4).tolist(),
+                "weights": maps[block, head][:, columns]
+                .astype(float)
+                .round(4)
+                .tolist(),
             }
             for block, head in heads
         ],
