@@ -10,6 +10,7 @@ import types
 
 import keras_tuner
 import pytest
+from keras_tuner.errors import FailedTrialError
 
 from bert_cpu.errors import UserError
 from bert_cpu.search.child import last_words, run_child
@@ -22,6 +23,7 @@ from bert_cpu.search.score import score
 from bert_cpu.search.slots import run_slots
 from bert_cpu.search.space import Choice, Range, SearchSpace
 from bert_cpu.search.state import SweepState
+from bert_cpu.search.sweep_tuner import SweepTuner
 from bert_cpu.settings import TrainSettings
 from bert_cpu.training.stop import StopRequest
 from bert_cpu.tune_settings import TuneSettings
@@ -224,6 +226,29 @@ def test_a_process_is_stopped_for_a_reason(tmp_path):
     found = run_child(python(program), tmp_path / "log", EVERY, lambda: "median")
     assert found == (-15, "median")
     assert time.monotonic() - begun < 30
+
+
+def test_a_trial_that_failed_leaves_no_traceback_on_the_terminal(tmp_path, capfd):
+    asked = []
+
+    def run(trial_id, values, cores):
+        asked.append(trial_id)
+        raise FailedTrialError("The budget ended.")
+
+    run.settings = types.SimpleNamespace(sweep_dir=tmp_path)
+    run.state = SweepState(StopRequest(), None)
+    space = keras_tuner.HyperParameters()
+    space.Float("learning_rate", 1e-5, 1e-4)
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective("accuracy", "max"),
+        max_trials=2,
+        hyperparameters=space,
+    )
+    SweepTuner(oracle, run, EVERY).search()
+    assert len(asked) == 2
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    assert {trial.status for trial in oracle.trials.values()} == {"FAILED"}
 
 
 def test_three_failures_in_a_row_end_a_sweep():

@@ -7,6 +7,7 @@ from collections.abc import Set
 import keras_tuner
 from keras_tuner.engine import base_tuner
 from keras_tuner.errors import FailedTrialError, FatalError
+from keras_tuner.src import config
 from keras_tuner.src.distribute import utils
 
 from bert_cpu.search.oracle import PROJECT
@@ -31,6 +32,9 @@ class SweepTuner(base_tuner.BaseTuner):
     def __init__(self, oracle: keras_tuner.Oracle, run: TrialRunner, cores: Set[int]):
         directory = str(run.settings.sweep_dir)
         super().__init__(oracle=oracle, directory=directory, project_name=PROJECT)
+        # With it, Keras Tuner prints the traceback of a trial that failed, which the
+        # user is told of in one line.
+        config.DEBUG = False
         self._run = run
         self._cores = cores
 
