@@ -301,7 +301,7 @@ def test_real_workers_agree_with_one_process_in_every_variant(tmp_path):
     results = json.loads(output.read_text())
     differences = {row["name"]: row["difference"] for row in results["rows"][1:]}
     assert max(differences.values()) < 1e-5  # Sums in another order.
-    # Of a worker's half of the batch: 4 texts of 16 tokens, 32 numbers each.
-    assert read_costs(results).slice_bytes == 4 * 16 * 32 * 4
+    # The model's worker has all of the batch: 8 texts of 16 tokens, 32 numbers each.
+    assert read_costs(results).slice_bytes == 8 * 16 * 32 * 4
     for each in results["split"]:
         assert each["whole"] > each["compute"] > 0

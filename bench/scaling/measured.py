@@ -15,6 +15,7 @@ from bench.take_turns import Turn
 
 # Processor time of those that wait, as a share of a turn: above it, it is said.
 _MOST_IDLE = 0.05
+_SIZES = ("table_bytes", "slice_bytes", "other_bytes")
 
 
 def measured(
@@ -93,13 +94,14 @@ def _costs(turns, batch, num_workers, start_seconds):
     """One process is the worker of the model; what it sends was measured of several."""
     update = statistics.median(_slowest(turns[UPDATE]))
     steps = _slowest(turns[ONE])
-    sizes = {
-        name: turns[whole(TRAINING)][0].extras["workers"][0][name]
-        for name in ("table_bytes", "slice_bytes", "other_bytes")
-    }
+    # Of the workers that were measured, and of the model's, which has all of the batch.
+    theirs, sizes = (
+        {name: extras["workers"][0][name] for name in _SIZES}
+        for extras in (turns[whole(TRAINING)][0].extras, turns[ONE][0].extras)
+    )
     message = statistics.median(_slowest(turns[TINY])) / (2 * (num_workers - 1))
     all_reduce = statistics.median(_slowest(turns[bare(TRAINING)]))
-    messages, sent = sent_by_each(**sizes, num_workers=num_workers)
+    messages, sent = sent_by_each(**theirs, num_workers=num_workers)
     per_byte = (all_reduce - messages * message) / sent
     checkpoints = [
         extras for turn in turns[CHECKPOINT] for extras in turn.extras["workers"]

@@ -5,12 +5,11 @@ def is_gathered(table: float, slices: float, num_workers: int) -> bool:
     """Whether to tell all workers each one's rows, instead of summing the whole table.
 
     A worker gets the rows of all others then, which grow with their number, but would
-    send nearly two tables in a ring: it is less up to twice as many workers as this
-    says, and the sum of many rows takes time too.
+    send nearly two tables in a ring.
 
     Args:
         table: rows, or bytes, of the table.
         slices: rows, or bytes, that a worker's batch reads of it, at most.
         num_workers: int.
     """
-    return num_workers > 1 and num_workers * slices < table
+    return num_workers > 1 and num_workers * slices < 2 * table
