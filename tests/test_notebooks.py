@@ -192,6 +192,10 @@ def test_a_page_links_every_notebook(page, folder):
     assert [link for link in links if link not in text] == []
 
 
+def test_there_are_all_seven():
+    assert [path.stem[0] for path in NOTEBOOKS] == list("1234567")
+
+
 def make_notebook(*sources, text="Words. 文字。"):
     cells = [nbformat.v4.new_markdown_cell(text)]
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
