@@ -1,6 +1,6 @@
 """Races ours against the peers and writes bench.json, bench.md and charts.
 
-    python -m bench [--quick] [--only JOB] [--rounds N] [--resume]
+    python -m bench [--quick] [--only JOB] [--rounds N] [--long-rounds N] [--resume]
 
 Contestants are processes on the same cores, asked in turn (A B A B); what they
 computed is compared before their times are; `bench.case` says what a case is, and
@@ -37,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     results = Results(
         options.output / "bench.json",
-        {"rounds": options.rounds, "quick": options.quick},
+        {
+            "rounds": options.rounds,
+            "long_rounds": options.long_rounds,
+            "quick": options.quick,
+        },
         options.resume,
     )
     results.set("machine", describe_machine(workplace.cores))
@@ -69,7 +73,8 @@ def _run_jobs(
                 say(f"{case.key}: is there")
                 continue
             say(case.key)
-            rows = race(case, workplace, options.rounds, results.get("limits") or {})
+            rounds = options.rounds if case.patience is None else options.long_rounds
+            rows = race(case, workplace, rounds, results.get("limits") or {})
             results.add(case.key, rows)
             for row in rows:
                 say(f"  {_in_short(row)}")
@@ -103,6 +108,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="turns of each; default 7, quick 3")
     parser.add_argument(
+        "--long-rounds",
+        type=int,
+        default=3,
+        help="turns of each where one takes minutes; default 3",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="keep the cases in bench.json"
     )
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("."))
@@ -120,8 +131,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.rounds is None:
         options.rounds = 3 if options.quick else 7
-    if options.rounds < 1:
-        parser.error(f"--rounds is {options.rounds}, but must be 1 or more")
+    for name in ("rounds", "long_rounds"):
+        if getattr(options, name) < 1:
+            option = "--" + name.replace("_", "-")
+            parser.error(f"{option} is {getattr(options, name)}, but must be 1 or more")
     if not os.access(options.peers, os.X_OK):
         parser.error(f"there is no {options.peers}: run `make bench`, which makes it")
     return options

@@ -29,7 +29,8 @@ class Case:
         turn_seconds: about how long one turn takes; one run at least.
         deadline_seconds: the longest that any answer of a contestant may take.
         patience: for what takes minutes. It runs once a turn and not before the first,
-            and a peer is stopped after so many times as long as ours took. Or None.
+            there are `--long-rounds` turns, and a peer is stopped after so many times
+            as long as ours took. Or None.
     """
 
     job: str

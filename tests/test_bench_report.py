@@ -40,7 +40,7 @@ def row(peer, ratio, **fields):
 @pytest.fixture
 def results():
     return {
-        "settings": {"rounds": 2, "quick": False},
+        "settings": {"rounds": 2, "long_rounds": 1, "quick": False},
         "machine": {
             "model": "A CPU",
             "cores": [0, 1],

@@ -11,7 +11,8 @@ from bert_cpu.commands.start_tensorflow import start_tensorflow
 def open_case(given: dict[str, Any]) -> KernelRates:
     """Opens the kernels of `given["kind"]`: products of "float32", "bfloat16" or
     "int8", or "memory"."""
-    start_tensorflow("float32")
+    # One product at a time, with all threads on it.
+    start_tensorflow("float32", batch=1)
     return KernelRates(_KINDS[given["kind"]]())
 
 
