@@ -94,6 +94,7 @@ class Run:
         self.judged = []  # The weights that were judged, epoch by epoch.
         self.validation_loss = 0.7
         self.while_judged = lambda: None
+        self.first_part = {}  # What `Trainee` is told of it.
         # It rules no optimizer: these runs have one rate, set by hand.
         self.schedule = WarmupLinearDecay(settings.learning_rate, 36, 0.0)
 
@@ -120,6 +121,7 @@ class Run:
             self.schedule,
             self.evaluate,
             ("accuracy", "macro_f1"),
+            **self.first_part,
         )
         try:
             with listening() as stop:

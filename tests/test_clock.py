@@ -110,3 +110,39 @@ def test_a_run_that_goes_on_has_the_rate_that_it_had(tmp_path, manifest):
     again.train(again.checkpoints.restore(), screen)
     assert rates == [rate]
     assert rate < 0.5
+
+
+def test_the_first_part_ends_by_its_share_of_the_minutes(tmp_path, manifest):
+    run = Run(tmp_path, manifest, epochs=9, minutes=20 / 60)
+    run.first_part = {"first_epochs": 5, "first_share": 0.6}
+    progress = run.train()
+    ends = [event for event in run.history() if event["kind"] == "epoch"]
+    # 18 steps, a validation and its saving are 10 seconds; 12 are over 4 steps later,
+    # in the second epoch, behind which the sixth comes.
+    assert [(event["step"], event["epoch"]) for event in ends] == [
+        (18, 1),
+        (22, 5),
+        (36, 6),
+    ]
+    assert (progress.step, progress.epoch) == (36, 6)
+
+
+def test_a_run_that_was_stopped_after_its_first_part_goes_on_behind_it(
+    tmp_path, manifest
+):
+    first_part = {"first_epochs": 5, "first_share": 0.6}
+    run = Run(tmp_path, manifest, epochs=9, minutes=20 / 60)
+    run.first_part = first_part
+    with pytest.raises(Interrupted):
+        run.train(screen=At(25, lambda: press(signal.SIGTERM)))
+    again = Run(tmp_path, manifest, epochs=9, minutes=20 / 60)
+    again.first_part = first_part
+    saved = again.checkpoints.restore()
+    assert (saved.epoch, saved.epoch_step) == (5, 4)
+    assert again.train(saved).epoch == 6
+
+
+def test_without_a_clock_the_first_part_is_as_long_as_its_epochs(tmp_path, manifest):
+    run = Run(tmp_path, manifest, epochs=3)
+    run.first_part = {"first_epochs": 2, "first_share": 0.1}
+    assert run.train().step == 3 * 18

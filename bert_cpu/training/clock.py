@@ -29,6 +29,10 @@ class Clock:
     def is_up(self, progress: Progress) -> bool:
         return 0 < self._budget <= _spent(progress)
 
+    def is_past(self, progress: Progress, share: float) -> bool:
+        """Whether more than a share of the time has gone; False without a limit."""
+        return 0 < self._budget * share <= _spent(progress)
+
     def is_almost_up(self, progress: Progress) -> bool:
         """Whether it will be, after a batch that takes as long as one did so far."""
         mean = progress.seconds / max(progress.step, 1)

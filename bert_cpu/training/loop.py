@@ -39,6 +39,10 @@ class Trainee:
     schedule: WarmupLinearDecay  # Of the optimizer.
     evaluate: Callable[[], dict]  # Loss and metrics of the validation split.
     metrics: Sequence[str]  # To show; the first tells which epoch is the best.
+    # The first part of a run that the clock ends: at most so many epochs, and at most
+    # this share of the time.
+    first_epochs: int = 0
+    first_share: float = 1.0
 
 
 def train(
@@ -127,7 +131,7 @@ def train(
                 if checkpoints and minutes >= settings.checkpoint_minutes:
                     checkpoints.save(progress)
                     last_saved = time.monotonic()
-                if clock.is_up(progress):
+                if clock.is_up(progress) or _is_first_over(trainee, clock, progress):
                     break
             try:
                 measured = _measure(trainee, settings, progress, stop, checkpoints)
@@ -137,6 +141,8 @@ def train(
                     checkpoints.save(progress)
             else:
                 progress.other_seconds += timer.lap()
+                if _is_first_over(trainee, clock, progress):
+                    progress.epoch = trainee.first_epochs - 1  # The rest is left out.
                 _finish_epoch(trainee, progress, measured, checkpoints, history, screen)
                 progress.other_seconds += timer.lap()
             # One worker that was asked while it measured can't leave alone.
@@ -149,6 +155,12 @@ def train(
             f"{settings.early_stopping} epochs above {progress.best_score:.4f}."
         )
     return progress
+
+
+def _is_first_over(trainee, clock, progress):
+    """Whether the time for the part that this epoch is in has gone."""
+    is_first = progress.epoch < trainee.first_epochs
+    return is_first and clock.is_past(progress, trainee.first_share)
 
 
 class _Timer:
