@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from bert_cpu.errors import UserError
 from bert_cpu.settings import RunSettings, expect
 
-Start = Literal["neighbours", "random"]
+Start = Literal["cooccurrences", "neighbours", "random"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,17 +36,20 @@ class PretrainSettings(RunSettings):
     hidden_size: int = 256
     # Attention heads of a new encoder; they divide hidden_size.
     num_heads: int = 4
-    # How a new encoder begins: with heads that look at neighbouring tokens, or with
-    # nothing but random weights. Default: neighbours, or the weights of --encoder.
+    # How a new encoder begins: with heads that look at neighbouring tokens and vectors
+    # of words by their company; with these heads only; or with nothing but random
+    # weights. Default: cooccurrences, or the weights of --encoder.
     start: Start | None = None
     # Tokens in a sequence, special tokens included.
     max_length: int = 128
-    # Tokens in a sequence of the first epochs, which are cheaper; see short_epochs.
-    short_length: int = 64
-    # Epochs with sequences of short_length. 0: none.
-    short_epochs: int = 0
+    # Tokens in a sequence of the first epochs, of which more updates can be made.
+    short_length: int = 32
+    # Epochs with sequences of short_length, if that is under max_length. 0: none.
+    short_epochs: int = 6
+    # With minutes, sequences are long after this share of them, whatever the epoch.
+    short_share: float = 0.6
     # Learn which sentence comes next, besides the hidden words.
-    next_sentence: bool = True
+    next_sentence: bool = False
     # Share of tokens that are hidden, (0, 1).
     mask_share: float = 0.15
     # Hide whole words (in Chinese, jieba's); else pieces, each by itself.
@@ -56,12 +59,15 @@ class PretrainSettings(RunSettings):
     # Stop after this time, with the rate fallen to 0. 0: when the epochs are done.
     minutes: float = 30.0
     # Sequences in one batch, over all workers.
-    batch_size: int = 16
+    batch_size: int = 64
     # The highest learning rate.
     learning_rate: float = 1e-3
     # Share of features zeroed in training, [0, 1). What is seen two or three times
     # is not learned by heart.
     dropout: float | None = 0.0
+    # Momentum of the mean square of gradients, in (0, 1). Few updates, of which the
+    # first are unlike the last, are better off with a short memory.
+    beta_2: float = 0.98
     # Momentum of the moving average of weights that is kept as the model. 0: none.
     ema: float = 0.0
 
@@ -72,7 +78,7 @@ class PretrainSettings(RunSettings):
         expect(is_known, "start", self.start, f"one of {', '.join(choices)}")
         if self.encoder is None and self.start is None:
             # Said outright, so that config.json and --resume name it.
-            object.__setattr__(self, "start", "neighbours")
+            object.__setattr__(self, "start", "cooccurrences")
         if self.encoder is not None and self.start is not None:
             raise UserError(
                 f"--start is {self.start}, but '{self.encoder}' brings its own "
@@ -85,12 +91,15 @@ class PretrainSettings(RunSettings):
         expect(is_whole, "hidden_size", self.hidden_size, expected)
         expect(self.max_length >= 8, "max_length", self.max_length, "8 or more")
         expect(self.short_epochs >= 0, "short_epochs", self.short_epochs, "0 or more")
-        is_short = not self.short_epochs or 8 <= self.short_length < self.max_length
-        expected = f"from 8 to under --max-length {self.max_length}"
-        expect(is_short, "short_length", self.short_length, expected)
-        for field in ("mask_share", "most_unknown"):
+        expect(self.short_length >= 8, "short_length", self.short_length, "8 or more")
+        for field in ("mask_share", "most_unknown", "short_share"):
             share = getattr(self, field)
             expect(0 < share < 1, field, share, "a share in (0, 1)")
+
+    @property
+    def num_short_epochs(self) -> int:
+        """How many epochs have short sequences."""
+        return self.short_epochs if self.short_length < self.max_length else 0
 
     @classmethod
     def fixed_fields(cls) -> tuple[str, ...]:

@@ -118,6 +118,8 @@ class RunSettings:
     warmup: float = 0.1
     # Decay of weights (never of norms and biases) an update, times the rate.
     weight_decay: float = 0.01
+    # Momentum of AdamW's mean square of gradients, in (0, 1).
+    beta_2: float = 0.999
     # Longest gradient over all weights; a longer one is scaled down. 0: any.
     clip_norm: float = 1.0
     # Share of features zeroed in training, [0, 1). Default: the checkpoint's.
@@ -179,6 +181,7 @@ class RunSettings:
             share = getattr(self, field) or 0.0
             expect(0 <= share < 1, field, share, "a share in [0, 1)")
         expect(self.learning_rate > 0, "learning_rate", self.learning_rate, "over 0")
+        expect(0 < self.beta_2 < 1, "beta_2", self.beta_2, "a number in (0, 1)")
         for field in ("weight_decay", "clip_norm", "checkpoint_minutes", "minutes"):
             expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
         expect(

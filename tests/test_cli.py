@@ -117,6 +117,7 @@ def test_every_setting_can_be_typed():
         learning_rate=1e-3,
         warmup=0.2,
         weight_decay=0.0,
+        beta_2=0.9,
         clip_norm=0.5,
         layer_decay=0.9,
         freeze_layers=1,

@@ -59,8 +59,8 @@ def test_a_vocabulary_must_cover_the_documents(here):
         ),
         (("--mask-share", 1), "--mask-share is 1.0, but must be a share in (0, 1)."),
         (
-            ("--short-epochs", 1),
-            "--short-length is 64, but must be from 8 to under --max-length 32.",
+            ("--short-length", 7),
+            "--short-length is 7, but must be 8 or more.",
         ),
     ],
 )

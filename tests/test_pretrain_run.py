@@ -1,6 +1,7 @@
 """Pre-training by its command: what a run leaves, and how it stops and goes on."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -21,10 +22,12 @@ from tiny_command import bert_cpu, succeed
 from tiny_pretraining import words_of
 
 from bert_cpu.commands import pretrain as pretrain_command
+from bert_cpu.data.pretraining.manifest import load_pretraining_manifest
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.start_neighbours import start_neighbours
-from bert_cpu.training import pretrain
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.training import pretrain, word_start
 from bert_cpu.training.history import read_history
 from bert_cpu.training.screen import Screen
 
@@ -54,6 +57,28 @@ def metrics_of(run_dir):
     return json.loads((run_dir / "metrics.json").read_text())
 
 
+def guessing_perplexity(run_dir):
+    """Of what the held-out records hide, by the pieces' shares in training."""
+    manifest = load_pretraining_manifest(run_dir / "pretraining")
+    train, held_out = (
+        tiny_pretraining.read_as_the_original(
+            manifest.open_shards(split, tiny_pretraining.LENGTH).paths,
+            tiny_pretraining.LENGTH,
+            tiny_pretraining.MOST,
+        )
+        for split in ("train", "validation")
+    )
+    pieces = np.concatenate([tiny_pretraining.unmasked(record) for record in train])
+    counts = np.bincount(pieces, minlength=200) + 1.0
+    hidden = np.concatenate(
+        [
+            np.array(record["masked_lm_ids"])[np.array(record["masked_lm_weights"]) > 0]
+            for record in held_out
+        ]
+    )
+    return np.exp(-np.log(counts[hidden] / counts.sum()).mean())
+
+
 def assert_same(run_dir, expected):
     weights, wanted = map(tiny_run.trained_weights, (run_dir, expected))
     assert weights.keys() == wanted.keys()
@@ -74,11 +99,9 @@ def test_a_run_has_all_that_belongs_to_it(first):
     assert metrics["metrics"] == [
         *("masked_accuracy", "perplexity", "next_sentence_accuracy")
     ]
-    # Better than a guess among all pieces, whose perplexity is their number.
-    assert 1 < metrics["validation"]["perplexity"] < 200
+    # Better than a guess by how frequent pieces are.
+    assert 1 < metrics["validation"]["perplexity"] < 0.9 * guessing_perplexity(first)
     assert metrics["data"]["documents"]["train"] > 100
-    losses = [e["train_loss"] for e in read_history(first) if e["kind"] == "epoch"]
-    assert losses[1] < losses[0]
 
 
 def test_a_bundle_has_the_names_of_transformers_and_the_best_weights(first):
@@ -121,11 +144,11 @@ def test_a_bundle_fills_in_words_and_is_fine_tuned(first):
     succeed("train", *tuned, *tiny_command.QUICK)
 
 
-@pytest.mark.parametrize("start", ["neighbours", "random"])
+@pytest.mark.parametrize("start", ["cooccurrences", "neighbours", "random"])
 def test_a_new_encoder_starts_as_it_is_told(here, start):
     # At this rate nothing is learned: the bundle holds what the run began with.
     still = ("--learning-rate", 1e-12, "--epochs", 1, "--num-layers", 1)
-    told = () if start == "neighbours" else ("--start", start)
+    told = () if start == "cooccurrences" else ("--start", start)
     bundle = run(start, *still, *told) / "bundle"
     config = json.loads((bundle.parent / "config.json").read_text())
     assert config["start"] == start
@@ -135,11 +158,34 @@ def test_a_new_encoder_starts_as_it_is_told(here, start):
     assert checkpoint.assign_to(encoder, {}) == []
     keras.utils.set_random_seed(config["seed"])
     expected = build_encoder(checkpoint.config)
-    if start == "neighbours":
+    if start != "random":
         start_neighbours(expected)
+    if start == "cooccurrences":
+        vectors = load_file(bundle.parent / "word_start.safetensors")["vectors"]
+        assert np.any(vectors != 0, axis=1).mean() > 0.5
+        table = expected.get_layer("embeddings").variables[0]
+        size = np.sqrt(np.mean(table.numpy() ** 2))
+        assert table.path == "embeddings/token/embeddings"
+        is_known = np.any(vectors != 0, axis=1, keepdims=True)
+        table.assign(np.where(is_known, vectors * size, table))
     for read, begun in zip(encoder.variables, expected.variables, strict=True):
         if "seed" not in read.path:
             np.testing.assert_allclose(read, begun, atol=1e-6, err_msg=read.path)
+
+
+def test_workers_read_the_start_that_one_of_them_made(tmp_path, monkeypatch):
+    settings = PretrainSettings(runs_dir=str(tmp_path), name="run", hidden_size=32)
+    manifest = tiny_pretraining.prepare(tmp_path / "records")
+    unwritten = word_start.open_word_start(settings, manifest, is_chief=False)
+    assert not (settings.run_dir / word_start.FILE_NAME).exists()
+    made = word_start.open_word_start(settings, manifest)
+    monkeypatch.delattr(word_start, "count_cooccurrences")  # It would be missed.
+    read = word_start.open_word_start(settings, manifest, is_chief=False)
+    for each in (unwritten, read):
+        np.testing.assert_array_equal(each.vectors, made.vectors)
+        np.testing.assert_array_equal(each.bias, made.bias)
+    neighbours = dataclasses.replace(settings, start="neighbours")
+    assert word_start.open_word_start(neighbours, manifest) is None
 
 
 @pytest.mark.slow
@@ -281,7 +327,7 @@ def test_a_run_that_is_there_is_left_as_it_is(first):
         ("--mask-share", 0.2, 0.15),
         ("--hidden-size", 64, 32),
         ("--seed", 3, 0),
-        ("--start", "random", "neighbours"),
+        ("--start", "random", "cooccurrences"),
     ],
 )
 def test_a_run_goes_on_with_the_settings_that_it_had(first, option, value, was):

@@ -40,6 +40,7 @@ UNUSUAL = TrainSettings(
     compile="on",
     warmup=0.0,
     weight_decay=0.0,
+    beta_2=0.9,
     clip_norm=0.0,
     layer_decay=0.9,
     random_weights=True,
@@ -79,7 +80,8 @@ UNUSUAL_PRETRAINING = PretrainSettings(
     max_length=64,
     short_length=16,
     short_epochs=2,
-    next_sentence=False,
+    short_share=0.25,
+    next_sentence=True,
     mask_share=0.3,
     whole_words=False,
     name="mine",
@@ -92,6 +94,7 @@ UNUSUAL_PRETRAINING = PretrainSettings(
     compile="on",
     warmup=0.0,
     weight_decay=0.0,
+    beta_2=0.9,
     clip_norm=0.0,
     dropout=0.2,
     early_stopping=1,
@@ -180,13 +183,15 @@ def test_a_bad_run_is_refused(field, value, expected):
     "field, value, expected",
     [
         ("vocab_size", 0, "1 or more"),
-        ("start", "warm", "one of neighbours, random"),
+        ("start", "warm", "one of cooccurrences, neighbours, random"),
         ("num_layers", 0, "1 or more"),
         ("max_length", 7, "8 or more"),
         ("short_epochs", -1, "0 or more"),
+        ("short_length", 7, "8 or more"),
+        *(("beta_2", value, "a number in (0, 1)") for value in (0.0, 1.0, math.nan)),
         *(
             (field, value, "a share in (0, 1)")
-            for field in ("mask_share", "most_unknown")
+            for field in ("mask_share", "most_unknown", "short_share")
             for value in (0.0, 1.0, math.nan)
         ),
         # As in fine-tuning.
@@ -251,15 +256,7 @@ def test_settings_of_a_run_that_exclude_each_other_are_refused(settings, message
                 f"--start is {start}, but 'minilm' brings its own weights. Give "
                 "--start or --encoder, not both.",
             )
-            for start in ("neighbours", "random")
-        ),
-        *(
-            (
-                {"short_epochs": 1, "short_length": length},
-                f"--short-length is {length}, but must be from 8 to under "
-                "--max-length 128.",
-            )
-            for length in (7, 128)
+            for start in ("cooccurrences", "neighbours", "random")
         ),
     ],
 )
@@ -272,13 +269,19 @@ def test_settings_of_pretraining_that_exclude_each_other_are_refused(settings, m
 @pytest.mark.parametrize(
     "settings, start",
     [
-        ({}, "neighbours"),
+        ({}, "cooccurrences"),
         ({"start": "random"}, "random"),
         ({"encoder": "minilm"}, None),
     ],
 )
 def test_only_a_new_encoder_has_a_start(settings, start):
     assert PretrainSettings(**settings).start == start
+
+
+@pytest.mark.parametrize("max_length, epochs", [(33, 2), (32, 0), (16, 0)])
+def test_no_epoch_is_short_if_all_of_them_would_be(max_length, epochs):
+    settings = PretrainSettings(max_length=max_length, short_length=32, short_epochs=2)
+    assert settings.num_short_epochs == epochs
 
 
 @pytest.mark.parametrize(

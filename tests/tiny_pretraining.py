@@ -15,7 +15,7 @@ LENGTH, MOST = 32, 5
 _QUICK = (
     *("--vocab-size", 200, "--num-layers", 2, "--hidden-size", 32, "--num-heads", 2),
     *("--max-length", LENGTH, "--batch-size", 16, "--epochs", 2, "--minutes", 0),
-    *("--dropout", 0.1, "--threads", 1, "--dtype", "float32"),
+    *("--dropout", 0.1, "--threads", 1, "--dtype", "float32", "--next-sentence"),
 )
 SUBJECTS = ("我们", "他们", "孩子们", "The filmmakers", "老师", "Our neighbours")
 VERBS = ("喜欢", "看见", "filmed", "非常高兴地离开了", "remembered", "介绍")

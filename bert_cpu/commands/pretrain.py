@@ -4,10 +4,7 @@ import os
 
 from bert_cpu.commands.start_workers import start_member, start_workers, with_workers
 from bert_cpu.data.manifest import is_prepared
-from bert_cpu.data.pretraining.manifest import (
-    PretrainingManifest,
-    load_pretraining_manifest,
-)
+from bert_cpu.data.pretraining.manifest import load_pretraining_manifest
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.pretrain_settings import PretrainSettings
@@ -22,6 +19,7 @@ from bert_cpu.training.pretrain import run_pretraining
 from bert_cpu.training.pretraining_data import open_pretraining_records
 from bert_cpu.training.run_directory import begun_run
 from bert_cpu.training.screen import Screen
+from bert_cpu.training.word_start import open_word_start
 
 
 def run(settings: PretrainSettings) -> int:
@@ -97,8 +95,9 @@ def _facts(settings, cluster):
     return facts
 
 
-def _prepare(settings: PretrainSettings) -> PretrainingManifest:
+def _prepare(settings: PretrainSettings) -> None:
     """Prepares once, so that the workers only read."""
     checkpoint = open_checkpoint(settings.encoder) if settings.encoder else None
     directory = settings.run_dir / "pretraining"
-    return open_pretraining_records(settings, directory, checkpoint, Screen())[0]
+    manifest, _ = open_pretraining_records(settings, directory, checkpoint, Screen())
+    open_word_start(settings, manifest)

@@ -41,4 +41,5 @@ def make_optimizer(
         settings.clip_norm,
         rate_multipliers(model, layer_decay),
         settings.ema,
+        beta_2=settings.beta_2,
     )

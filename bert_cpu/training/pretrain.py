@@ -26,6 +26,7 @@ from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.start_neighbours import start_neighbours
+from bert_cpu.models.start_words import start_words
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.write_report import write_report
 from bert_cpu.tasks.pretrain import (
@@ -47,6 +48,7 @@ from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import make_strategy, wait_for_all
 from bert_cpu.training.sum_gradients import make_gradient_sum
+from bert_cpu.training.word_start import open_word_start
 from bert_cpu.training.work import count_weights, describe_work
 
 _FLOAT32 = 4  # bytes
@@ -81,6 +83,7 @@ def run_pretraining(
     manifest, tokenizer = open_pretraining_records(
         settings, run_dir / "pretraining", checkpoint, screen, cluster.is_chief
     )
+    word_start = open_word_start(settings, manifest, cluster.is_chief)
     config = _config_of(settings, checkpoint, tokenizer)
     hardware = read_hardware()
     tuned, _ = find_tuned_profile(hardware)
@@ -96,7 +99,9 @@ def run_pretraining(
         length: manifest.open_shards("train", length) for length in lengths_of(settings)
     }
     lengths = [
-        settings.short_length if epoch < settings.short_epochs else settings.max_length
+        settings.short_length
+        if epoch < settings.num_short_epochs
+        else settings.max_length
         for epoch in range(settings.epochs)
     ]
     steps = [
@@ -109,8 +114,10 @@ def run_pretraining(
         if checkpoint is not None:
             for name in checkpoint.assign_to(model, names):
                 screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
-        elif settings.start == "neighbours":
+        elif settings.start != "random":
             start_neighbours(encoder)
+        if word_start is not None:
+            start_words(model, word_start)
         schedule = make_schedule(settings, *steps)
         optimizer = make_optimizer(settings, schedule, model)
     held_out = manifest.open_shards("validation", settings.max_length)
@@ -159,6 +166,8 @@ def run_pretraining(
         schedule,
         evaluate,
         metrics,
+        settings.num_short_epochs,
+        settings.short_share,
     )
     screen.say(_plan(settings, manifest, model, profile, memory))
     progress = fit(trainee, settings, cluster, strategy, manifest.fingerprint, screen)

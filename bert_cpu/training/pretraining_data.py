@@ -106,7 +106,7 @@ def _open_prepared(directory, mended, is_chief):
 
 def lengths_of(settings: PretrainSettings) -> list[int]:
     """Tokens in a sequence, of each part of the run."""
-    first = [settings.short_length] if settings.short_epochs else []
+    first = [settings.short_length] if settings.num_short_epochs else []
     return [*first, settings.max_length]
 
 
