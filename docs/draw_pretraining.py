@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.drawing import Drawing
 from bert_cpu.report.palette import light
+from bert_cpu.stored_settings import load_settings
 from bert_cpu.training.history import read_history
 
 _DAY = 24 * 3600  # seconds
@@ -34,7 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     work = json.loads((options.run / "metrics.json").read_text(encoding="utf-8"))
-    tokens, losses = mean_losses(read_history(options.run), work["train"]["tokens"])
+    settings = load_settings(options.run / "config.json")
+    if not isinstance(settings, PretrainSettings):
+        print(f"{options.run} is no run of bert-cpu pretrain", file=sys.stderr)
+        return 2
+    tokens, losses = mean_losses(read_history(options.run), settings)
     if len(tokens) < 4:
         print(f"{options.run} is too short a run to draw", file=sys.stderr)
         return 2
@@ -51,23 +57,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def mean_losses(
-    events: Sequence[dict[str, Any]], num_tokens: int
+    events: Sequence[dict[str, Any]], settings: PretrainSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tokens read, and the mean loss of the steps around.
 
     Args:
         events: of the run's history.
-        num_tokens: that the run read in all: of a step's tokens only the mean is known.
+        settings: of the run, whose sequences are full.
 
     Returns:
         Two float64 `(n,)`.
     """
     steps = [event for event in events if event["kind"] == "step"]
-    last = steps[-1]["step"] if steps else 1
-    bins = [steps[i : i + _BIN] for i in range(0, len(steps) - _BIN + 1, _BIN)]
-    middles = [np.mean([event["step"] for event in each]) for each in bins]
-    losses = [np.mean([event["loss"] for event in each]) for each in bins]
-    return np.array(middles) / last * num_tokens, np.array(losses)
+    read, tokens, before = 0, [], 0
+    for event in steps:
+        is_short = event["epoch"] <= settings.num_short_epochs
+        length = settings.short_length if is_short else settings.max_length
+        read += (event["step"] - before) * settings.batch_size * length
+        before = event["step"]
+        tokens.append(read)
+    starts = range(0, len(steps) - _BIN + 1, _BIN)
+    losses = [np.mean([e["loss"] for e in steps[i : i + _BIN]]) for i in starts]
+    return np.array([np.mean(tokens[i : i + _BIN]) for i in starts]), np.array(losses)
 
 
 def fit_power_law(tokens: np.ndarray, losses: np.ndarray) -> tuple[float, float]:
@@ -94,7 +105,7 @@ def draw(
         "tokens read (points: measured; dashed: extrapolated to one day)",
         color=light("muted"),
     )
-    axes.set_title("loss at hidden words, in training", loc="left", color=light("muted"))
+    axes.set_title("training loss at hidden words", loc="left", color=light("muted"))
     return drawing
 
 
