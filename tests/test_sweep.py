@@ -83,7 +83,11 @@ def plain_run(place, trial, name, epochs):
         encoder=str(place / "encoder"),
         epochs=epochs,
     )
-    tiny_run.run(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        # In as many streams as the trial's process had: each draws its own dropout.
+        patch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+        patch.setenv("TF_NUM_INTEROP_THREADS", str(settings.threads))
+        tiny_run.run(settings)
     return settings.run_dir
 
 
