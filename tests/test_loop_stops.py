@@ -48,13 +48,15 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, manifest):
 
     def press_twice():
         press(signal.SIGINT)
-        # Raised within a finalizer that happens to run, it is lost, and who waits
-        # presses again.
-        for _ in range(3):
-            press(signal.SIGINT)
+        press(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        run.train(screen=At(5, press_twice))
+    # A shell's background job, as these tests may be, is deaf to Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run.train(screen=At(5, press_twice))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert run.checkpoints.restore().step == 0
 
 
