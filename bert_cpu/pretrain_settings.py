@@ -44,7 +44,8 @@ class PretrainSettings(RunSettings):
     max_length: int = 128
     # Tokens in a sequence of the first epochs, of which more updates can be made.
     short_length: int = 32
-    # Epochs with sequences of short_length, if that is under max_length. 0: none.
+    # Epochs with sequences of short_length, if that is under max_length; the last one
+    # never is. 0: none.
     short_epochs: int = 6
     # With minutes, sequences are long after this share of them, whatever the epoch.
     short_share: float = 0.6
@@ -98,8 +99,10 @@ class PretrainSettings(RunSettings):
 
     @property
     def num_short_epochs(self) -> int:
-        """How many epochs have short sequences."""
-        return self.short_epochs if self.short_length < self.max_length else 0
+        """How many epochs have short sequences; never all of them."""
+        if self.short_length >= self.max_length:
+            return 0
+        return min(self.short_epochs, self.epochs - 1)
 
     @classmethod
     def fixed_fields(cls) -> tuple[str, ...]:

@@ -278,6 +278,11 @@ def test_only_a_new_encoder_has_a_start(settings, start):
     assert PretrainSettings(**settings).start == start
 
 
+@pytest.mark.parametrize("epochs, short", [(1, 0), (2, 1), (6, 5), (7, 6), (40, 6)])
+def test_the_last_epoch_is_never_short(epochs, short):
+    assert PretrainSettings(epochs=epochs).num_short_epochs == short
+
+
 @pytest.mark.parametrize("max_length, epochs", [(33, 2), (32, 0), (16, 0)])
 def test_no_epoch_is_short_if_all_of_them_would_be(max_length, epochs):
     settings = PretrainSettings(max_length=max_length, short_length=32, short_epochs=2)
