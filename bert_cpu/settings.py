@@ -236,8 +236,9 @@ class TrainSettings(PrepareSettings, RunSettings):
     freeze_layers: int = 0
     # Lowest encoder layers that are kept; those above are left out. 0: all.
     keep_layers: int = 0
-    # How token vectors become one, in the task embed.
-    pooling: Literal["mean", "cls", "pooled"] = "mean"
+    # How the vectors of a text's tokens become one: mean; cls, the first one; pooled,
+    # that one through BERT's pooler. auto: mean in the task embed, else pooled.
+    pooling: Literal["auto", "mean", "cls", "pooled"] = "auto"
     # Share of probability spread over the wrong labels, [0, 1).
     label_smoothing: float = 0.0
     # balanced: rare labels weigh more, so that all weigh the same together.

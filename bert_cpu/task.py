@@ -71,11 +71,11 @@ class Task:
     # Whether checkpoints may have weights for the head, from pre-training.
     has_pretrained_head: ClassVar[bool] = False
     # That class, and what it calls the problem, for the bundle's `config.json`.
-    architecture: ClassVar[str]
+    architecture: str
     problem_type: ClassVar[str | None] = None
     # Whether the head reads the first token only, so that the last block works for
-    # no other; else all of the sequence.
-    reads_first_token: ClassVar[bool] = True
+    # no other; else all of the sequence. An option can decide it.
+    reads_first_token: bool = True
     # Outputs with a row a token, which padding is cut off from.
     per_token: ClassVar[frozenset[str]] = frozenset()
     # The metrics to show; the first of them tells the best epoch, and whether a

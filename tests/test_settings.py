@@ -171,7 +171,7 @@ def test_bad_preparation_is_refused(kind, field, value, expected):
         ),
         *(("layer_decay", value, "in (0, 1]") for value in (0.0, 1.1, math.nan)),
         ("class_weights", "some", "one of none, balanced"),
-        ("pooling", "max", "one of mean, cls, pooled"),
+        ("pooling", "max", "one of auto, mean, cls, pooled"),
         ("dtype", "float16", "one of auto, float32, bfloat16"),
     ],
 )

@@ -170,7 +170,13 @@ _SCORED = ("--text", "a", "--text-pair", "b", "--label", "score", "--max-length"
 CASES = {
     "tag, CoNLL": Case("tag", "english", ".conll", _conll, _WINDOWS),
     "tag, 中文 spans": Case("tag", "chinese", ".jsonl", _chinese_spans, _WINDOWS),
-    "multilabel, 中文": Case("multilabel", "chinese", ".csv", _chinese_labels),
+    "multilabel, 中文": Case(
+        "multilabel",
+        "chinese",
+        ".csv",
+        _chinese_labels,
+        ("--max-length", 16, "--pooling", "mean"),
+    ),
     "score, pairs": Case("score", "english", ".tsv", _scored_pairs, _SCORED),
     "relate, SemEval": Case(
         "relate", "english", ".txt", _semeval, ("--max-length", 40)

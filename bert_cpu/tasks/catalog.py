@@ -38,8 +38,8 @@ def make_task(settings: PrepareSettings) -> Task:
     """
     kind = task_class(settings.task)
     # Preparing knows fewer settings than training, and needs no others.
-    options = {name: getattr(settings, name, None) for name in kind.options}
-    given = {name: value for name, value in options.items() if value is not None}
+    options = {name: getattr(settings, name, "auto") for name in kind.options}
+    given = {name: value for name, value in options.items() if value != "auto"}
     task = kind(**given)
     task.check(settings)
     return task

@@ -7,7 +7,7 @@ import numpy as np
 
 from bert_cpu.errors import UserError
 from bert_cpu.target import Target
-from bert_cpu.task import Task
+from bert_cpu.tasks.pooled_task import PooledTask
 from bert_cpu.text.rows import label_of
 
 
@@ -32,8 +32,8 @@ class Answer:
         return [self.label, f"{self.probabilities[self.label]:.4f}"]
 
 
-class Classify(Task):
-    """Tells labels apart by the pooled first token.
+class Classify(PooledTask):
+    """Tells labels apart.
 
     A text with nothing to read in it has no label: training leaves such texts out,
     so that any label would be by chance.
@@ -43,13 +43,7 @@ class Classify(Task):
 
     name = "classify"
     targets = {"label": Target("int32")}
-    architecture = "BertForSequenceClassification"
     problem_type = "single_label_classification"
-    head_names = {
-        "logits/kernel": "classifier.weight",
-        "logits/bias": "classifier.bias",
-    }
-    lean_products = {"classifier": "classifier"}
     metrics = ("accuracy", "macro_f1")
 
     def read_label(self, row, column, settings):
@@ -67,7 +61,7 @@ class Classify(Task):
 
         return keras.Model(
             encoder.input,
-            {"logits": pooled_logits(encoder, len(labels), dropout)},
+            {"logits": self.logits(encoder, len(labels), dropout)},
             name="classifier",
         )
 
@@ -86,7 +80,7 @@ class Classify(Task):
         return losses, keras.ops.ones_like(losses)
 
     def lean_outputs(self, graph, hidden, inputs):
-        return {"logits": graph.product("classifier", graph.pooled(hidden))}
+        return {"logits": self.lean_logits(graph, hidden, inputs)}
 
     def answer(self, example, windows, outputs, labels):
         if not windows:
@@ -118,31 +112,6 @@ class Classify(Task):
             "predicted": answer.label,
             "probability": round(answer.probabilities[answer.label], 6),
         }
-
-
-def pooled_logits(encoder, num_outputs: int, dropout: float):
-    """Dropout and a dense layer on top of the pooled first token.
-
-    Args:
-        encoder: keras.Model whose output `"pooled"` is `(batch, hidden_size)`.
-        num_outputs: int.
-        dropout: float in `[0, 1)`. Share of pooled features zeroed in training.
-
-    Returns:
-        float32 keras tensor `(batch, num_outputs)`, of a layer named `logits`.
-    """
-    import keras
-
-    from bert_cpu.layers.dropout import Dropout
-
-    pooled = encoder.output["pooled"]
-    pooled = Dropout(dropout, dtype="float32", name="head_dropout")(pooled)
-    return keras.layers.Dense(
-        num_outputs,
-        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        dtype="float32",
-        name="logits",
-    )(pooled)
 
 
 def measure_labels(

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from typing import Literal
 
 import numpy as np
 
@@ -12,9 +11,8 @@ from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Task
 from bert_cpu.tasks.measure_pairs import measure_pairs
+from bert_cpu.tasks.pooling import Pooling, pool_rows, pool_tokens
 from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
-
-Pooling = Literal["mean", "cls", "pooled"]
 
 # Cosines lie in [-1, 1], too near to one another for a softmax to choose. The
 # factor is that of sentence-transformers' MultipleNegativesRankingLoss.
@@ -79,9 +77,7 @@ class Embed(Task):
     are; what is measured is then compared with it. Training doesn't look at it.
 
     Args:
-        pooling: how a vector is made of the tokens'. "mean": of all tokens, the
-            special ones included. "cls": the first token's. "pooled": the first
-            token's, through BERT's pooler.
+        pooling: how a vector is made of the tokens'; see `pool_tokens`.
 
     References:
         Henderson et al. 2017, https://arxiv.org/abs/1705.00652, section 4: the
@@ -104,11 +100,11 @@ class Embed(Task):
     }
     head_names = {}
     architecture = "BertModel"
-    reads_first_token = False
     metrics = ("mrr", "recall_at_1", "recall_at_10")
 
     def __init__(self, pooling: Pooling = "mean"):
         self.pooling = pooling
+        self.reads_first_token = pooling != "mean"
 
     # --- data
 
@@ -183,14 +179,7 @@ class Embed(Task):
     def _vector(self, encoder):
         from keras import ops
 
-        if self.pooling == "pooled":
-            return ops.normalize(encoder.output["pooled"], axis=-1)
-        tokens = ops.cast(encoder.output["sequence"], "float32")
-        if self.pooling == "cls":
-            return ops.normalize(tokens[:, 0], axis=-1)
-        mask = ops.cast(encoder.input["attention_mask"], "float32")
-        # The sum points where the mean does.
-        return ops.normalize(ops.sum(tokens * mask[:, :, None], axis=1), axis=-1)
+        return ops.normalize(pool_tokens(encoder, self.pooling), axis=-1)
 
     def losses(self, batch, outputs, smoothing=0.0):
         """Cross-entropy of choosing a text's own second text, and the reverse.
@@ -232,13 +221,7 @@ class Embed(Task):
     def lean_outputs(self, graph, hidden, inputs):
         import tensorflow as tf
 
-        if self.pooling == "mean":
-            mask = tf.cast(inputs["attention_mask"], tf.float32)
-            vector = tf.matmul(mask[tf.newaxis], hidden)  # (1, hidden_size)
-        elif self.pooling == "cls":
-            vector = hidden[:1]
-        else:
-            vector = graph.pooled(hidden[:1])
+        vector = pool_rows(graph, hidden, inputs, self.pooling)
         return {"vector": tf.math.l2_normalize(vector, axis=-1)}
 
     # --- answers

@@ -8,8 +8,7 @@ import numpy as np
 
 from bert_cpu.errors import UserError
 from bert_cpu.target import Target
-from bert_cpu.task import Task
-from bert_cpu.tasks.classify import pooled_logits
+from bert_cpu.tasks.pooled_task import PooledTask
 from bert_cpu.text.rows import text_of
 
 # Between the labels of one cell. A comma would fall to csv, and names hold it.
@@ -40,7 +39,7 @@ class Answer:
         return [_join(self.labels) or "-", _join(shares) or "-"]
 
 
-class Multilabel(Task):
+class Multilabel(PooledTask):
     """Decides for every label by itself whether a text has it.
 
     A jsonl file has a list of names in its label column, a csv or tsv file names
@@ -49,14 +48,8 @@ class Multilabel(Task):
 
     name = "multilabel"
     targets = {"labels": Target("float32", is_list=True)}
-    head_names = {
-        "logits/kernel": "classifier.weight",
-        "logits/bias": "classifier.bias",
-    }
-    architecture = "BertForSequenceClassification"
     problem_type = "multi_label_classification"
     metrics = ("average_precision", "macro_f1", "micro_f1")
-    lean_products = {"classifier": "classifier"}
 
     def read_label(self, row, column, settings):
         """Takes the labels' names out of a row.
@@ -100,7 +93,7 @@ class Multilabel(Task):
         """
         import keras
 
-        logits = pooled_logits(encoder, len(labels), dropout)
+        logits = self.logits(encoder, len(labels), dropout)
         return keras.Model(encoder.input, {"logits": logits}, name="multilabel")
 
     def losses(self, batch, outputs, smoothing=0.0):
@@ -116,7 +109,7 @@ class Multilabel(Task):
         return losses, tf.ones_like(losses)
 
     def lean_outputs(self, graph, hidden, inputs):
-        return {"logits": graph.product("classifier", graph.pooled(hidden))}
+        return {"logits": self.lean_logits(graph, hidden, inputs)}
 
     def answer(self, example, windows, outputs, labels):
         if not windows:

@@ -10,8 +10,7 @@ import numpy as np
 
 from bert_cpu.errors import UserError
 from bert_cpu.target import Target
-from bert_cpu.task import Task
-from bert_cpu.tasks.classify import pooled_logits
+from bert_cpu.tasks.pooled_task import PooledTask
 from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import text_of
 
@@ -36,7 +35,7 @@ class Answer:
         return ["-" if self.score is None else f"{self.score:.4f}"]
 
 
-class Score(Task):
+class Score(PooledTask):
     """Learns a number by its squared error, as Devlin et al. do for STS-B.
 
     Labels are learned in their own unit, so that a bundle needs nothing else to
@@ -51,14 +50,8 @@ class Score(Task):
     name = "score"
     has_labels = False
     targets = {"score": Target("float32")}
-    head_names = {
-        "logits/kernel": "classifier.weight",
-        "logits/bias": "classifier.bias",
-    }
-    architecture = "BertForSequenceClassification"
     problem_type = "regression"
     metrics = ("spearman", "pearson")
-    lean_products = {"classifier": "classifier"}
 
     def read_label(self, row, column, settings):
         """Takes the score out of a row: a JSON number, or one that is written out.
@@ -92,7 +85,7 @@ class Score(Task):
         """See `Task.build`. Output: `score`, float32 `(batch,)`."""
         import keras
 
-        score = pooled_logits(encoder, 1, dropout)[:, 0]
+        score = self.logits(encoder, 1, dropout)[:, 0]
         return keras.Model(encoder.input, {"score": score}, name="scorer")
 
     def losses(self, batch, outputs, smoothing=0.0):
@@ -103,7 +96,7 @@ class Score(Task):
         return errors, tf.ones_like(errors)
 
     def lean_outputs(self, graph, hidden, inputs):
-        return {"score": graph.product("classifier", graph.pooled(hidden))[:, 0]}
+        return {"score": self.lean_logits(graph, hidden, inputs)[:, 0]}
 
     def answer(self, example, windows, outputs, labels):
         if not windows:

@@ -66,7 +66,7 @@ class Assembled:
             text_pair=self.manifest.text_pair,
             preprocess=self.manifest.preprocess,
             stride=self.manifest.stride,
-            options={name: getattr(self.settings, name) for name in self.task.options},
+            options={name: getattr(self.task, name) for name in self.task.options},
         )
         checkpoint = self.checkpoint
         save_bundle(
