@@ -23,7 +23,7 @@ class FakeWorker:
     def check(self, variant="flat"):
         return {"losses": [0.5, 0.25 if variant == "flat" else 0.5]}
 
-    def run(self, count, work="step", variant="flat"):
+    def run(self, count, work="step", variant="flat", times=1):
         given, index = self._given, self._given["index"]
         if given.get("dies_at") == [work, index]:
             print("out of luck", flush=True)
@@ -35,7 +35,7 @@ class FakeWorker:
                 file.write("two " if given["workers"] else "one ")
         time.sleep(0.002)
         num_workers = max(1, len(given["workers"]))
-        examples = given["batch"] / num_workers if work == "step" else 1
+        examples = times * given["batch"] / num_workers if work == "step" else 1
         seconds = given["seconds"][work] * (1 + 0.1 * index)
         return count * examples, {
             # Not all alike, as of a real machine.

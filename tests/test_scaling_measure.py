@@ -16,7 +16,16 @@ from bench.scaling import measure, rounds
 from bench.scaling.costs import read_costs
 from bench.scaling.measured import measured
 from bench.scaling.network import Network
-from bench.scaling.players import ONE, REDUCING, bare, cast, compare_losses, whole
+from bench.scaling.players import (
+    ONE,
+    ONE_OF_TWICE,
+    REDUCING,
+    TWICE,
+    bare,
+    cast,
+    compare_losses,
+    whole,
+)
 from bench.scaling.ring_all_reduce import ring_all_reduce_seconds
 from bench.scaling.rounds import Player, play_rounds
 from bench.scaling.split_step import split_step
@@ -143,6 +152,11 @@ def played(num_workers=2):
         ONE: [turn([[0.36]]), turn([[0.44]])],
         **steps,
         **reductions,
+        ONE_OF_TWICE: [turn([[0.8]], 16.0), turn([[0.7]], 16.0)],
+        whole(TWICE): [
+            turn([[0.9]] * num_workers, 16.0),
+            turn([[0.7]] * num_workers, 16.0),
+        ],
         "tiny": [turn([[0.002]] * num_workers)],
         "update": [turn([[0.05]])],
         "checkpoint": [turn([[2.0]], restore=[0.5])],
@@ -162,6 +176,17 @@ def test_ratios_are_of_the_same_round():
     assert rows[1]["ratio"] == pytest.approx((0.36 / 0.5 + 0.44 / 0.4) / 2)
     assert rows[1]["step_seconds"] == pytest.approx(0.45)
     assert rows[1]["difference"] == 1e-7
+
+
+def test_twice_the_batch_is_compared_with_twice_the_batch():
+    *_, one, many = measured(played(), LOSSES, 8, 2, 30.0)["rows"]
+    assert (one["name"], one["ratio"]) == ("one process, twice the batch", None)
+    assert many["name"] == "2 workers, twice the batch"
+    assert many["examples_per_second"] == pytest.approx((16 / 0.9 + 16 / 0.7) / 2)
+    assert (many["ratio_least"], many["ratio_largest"]) == (
+        pytest.approx(0.8 / 0.9),
+        pytest.approx(1.0),
+    )
 
 
 def test_a_row_says_that_those_who_waited_were_busy():
@@ -200,8 +225,8 @@ def test_all_of_it_writes_what_the_page_reads(tmp_path, monkeypatch, capsys):
     results = json.loads(output.read_text())
     assert results["settings"]["batch"] == 8
     assert {row["name"] for row in results["rows"]} == {
-        ONE,
-        *(f"2 workers, {variant}" for variant in REDUCING),
+        *(ONE, ONE_OF_TWICE),
+        *(f"2 workers, {variant}" for variant in (*REDUCING, TWICE)),
     }
     assert [each["name"] for each in results["split"]] == list(REDUCING)
     assert read_costs(results).other_bytes == 400
@@ -247,7 +272,7 @@ def test_every_variant_of_a_step_and_its_all_reduce_is_played():
     players = cast(one, many)
     assert set(players) == set(played())
     assert {name for name, player in players.items() if player.team is one} == {
-        ONE,
+        *(ONE, ONE_OF_TWICE),
         "update",
         "checkpoint",
     }
@@ -299,8 +324,9 @@ def test_real_workers_agree_with_one_process_in_every_variant(tmp_path):
     words += ["--output", str(output), "--work", str(tmp_path)]
     assert measure.main(words) == 0
     results = json.loads(output.read_text())
-    differences = {row["name"]: row["difference"] for row in results["rows"][1:]}
-    assert max(differences.values()) < 1e-5  # Sums in another order.
+    # Those with twice the batch do what training does.
+    rows = [row for row in results["rows"] if TWICE not in row["name"]]
+    assert max(row["difference"] for row in rows[1:]) < 1e-5  # Sums in another order.
     # The model's worker has all of the batch: 8 texts of 16 tokens, 32 numbers each.
     assert read_costs(results).slice_bytes == 8 * 16 * 32 * 4
     for each in results["split"]:

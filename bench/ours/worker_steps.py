@@ -44,19 +44,10 @@ class WorkerSteps:
 
         from bert_cpu.training.strategy import make_strategy
 
-        cluster = Cluster(tuple(given["workers"]), given["index"])
         self._given = given
-        self._strategy = make_strategy(cluster)
-        ids, labels = step_batch(given)
-        ids, labels = (x[cluster.index :: cluster.num_workers] for x in (ids, labels))
-        self._batch = {
-            "input_ids": tf.constant(ids),
-            "token_type_ids": tf.zeros(ids.shape, tf.int32),
-            "attention_mask": tf.ones(ids.shape, tf.int32),
-            "label": tf.constant(labels),
-            "weight": tf.ones(len(labels)),
-        }
-        self._num_tokens = ids.size
+        self._cluster = Cluster(tuple(given["workers"]), given["index"])
+        self._strategy = make_strategy(self._cluster)
+        self._batches: dict[int, dict[str, Any]] = {}
         self._dtype = choose_profile(read_hardware(), given["dtype"]).dtype
         self._model, self._optimizer = self._build(given["dropout"], LEARNING_RATE)
         self._gradients = [
@@ -68,7 +59,7 @@ class WorkerSteps:
             for number, variable in enumerate(self._model.trainable_variables)
             if variable.path.endswith("token/embeddings")
         )
-        self._works: dict[tuple[str, str], Any] = {}
+        self._works: dict[tuple[str, str, int], Any] = {}
 
     def check(self, variant: str = TRAINING) -> dict[str, Any]:
         """Losses of some steps without dropout, from the same weights each time."""
@@ -79,7 +70,7 @@ class WorkerSteps:
         return {"losses": losses}
 
     def run(
-        self, count: int, work: str = STEP, variant: str = TRAINING
+        self, count: int, work: str = STEP, variant: str = TRAINING, times: int = 1
     ) -> tuple[float, dict[str, Any]]:
         """Does a piece of work `count` times.
 
@@ -89,6 +80,7 @@ class WorkerSteps:
                 one of a single number; `UPDATE`, of the weights; `CHECKPOINT`, saved
                 and read again.
             variant: how gradients are summed, one of `VARIANTS`.
+            times: the batch of a `STEP` is so many times as large.
 
         Returns:
             How many examples (of `STEP`) or times, and `seconds` of each time, with
@@ -98,15 +90,16 @@ class WorkerSteps:
         """
         if work == CHECKPOINT:
             return count, self._run_checkpoints(count)
-        if (work, variant) not in self._works:
-            self._works[work, variant] = self._make(work, variant)
-        do = self._works[work, variant]
+        key = work, variant, times
+        if key not in self._works:
+            self._works[key] = self._make(*key)
+        do = self._works[key]
         seconds = []
         for _ in range(count):
             start = time.perf_counter()
             do().numpy()
             seconds.append(time.perf_counter() - start)
-        examples = len(self._batch["weight"]) if work == STEP else 1
+        examples = len(self._batch(times)["weight"]) if work == STEP else 1
         return count * examples, {"seconds": seconds} | self._sizes()
 
     def _sizes(self):
@@ -120,16 +113,36 @@ class WorkerSteps:
         ]
         return {
             "table_bytes": num_bytes[self._table],
-            "slice_bytes": self._num_tokens * 4 * width,
+            "slice_bytes": self._num_tokens(1) * 4 * width,
             "other_bytes": sum(num_bytes) - num_bytes[self._table],
         }
 
-    def _make(self, work, variant):
+    def _batch(self, times):
+        """This worker's share."""
+        import tensorflow as tf
+
+        if times not in self._batches:
+            given = {**self._given, "batch": times * self._given["batch"]}
+            index, num_workers = self._cluster.index, self._cluster.num_workers
+            ids, labels = (x[index::num_workers] for x in step_batch(given))
+            self._batches[times] = {
+                "input_ids": tf.constant(ids),
+                "token_type_ids": tf.zeros(ids.shape, tf.int32),
+                "attention_mask": tf.ones(ids.shape, tf.int32),
+                "label": tf.constant(labels),
+                "weight": tf.ones(len(labels)),
+            }
+        return self._batches[times]
+
+    def _num_tokens(self, times):
+        return int(self._batch(times)["input_ids"].shape.num_elements())
+
+    def _make(self, work, variant, times):
         import tensorflow as tf
 
         variables = self._model.trainable_variables
         if work == STEP:
-            return self._make_step(self._model, self._optimizer, variant)
+            return self._make_step(self._model, self._optimizer, variant, times)
         if work == UPDATE:
             with self._strategy.scope():
                 self._optimizer.build(variables)  # Slots can't be made while tracing.
@@ -138,7 +151,7 @@ class WorkerSteps:
                 return self._optimizer.apply(self._gradients, variables)
         else:
             gradients = self._as_in_training() if work == BARE else []
-            sum_gradients = self._sum(variables, variant)
+            sum_gradients = self._sum(variables, variant, times)
 
             def replica_work():
                 replica = tf.distribute.get_replica_context()
@@ -158,19 +171,19 @@ class WorkerSteps:
         import tensorflow as tf
 
         table = self._gradients[self._table]
-        rows = tf.reshape(self._batch["input_ids"], [-1])
+        rows = tf.reshape(self._batch(1)["input_ids"], [-1])
         slices = tf.IndexedSlices(tf.gather(table, rows), rows, tf.shape(table))
         return [
             slices if number == self._table else gradient
             for number, gradient in enumerate(self._gradients)
         ]
 
-    def _sum(self, variables, variant):
+    def _sum(self, variables, variant, times):
         return variant_sum(
             variant,
             variables,
             self._strategy.num_replicas_in_sync,
-            most_tokens=self._num_tokens,
+            most_tokens=self._num_tokens(times),
             dtype=self._dtype,
         )
 
@@ -194,12 +207,13 @@ class WorkerSteps:
             model = task.build(encoder, ["0", "1"], dropout)
             return model, AdamW(learning_rate, WEIGHT_DECAY, CLIP_NORM)
 
-    def _make_step(self, model, optimizer, variant):
+    def _make_step(self, model, optimizer, variant, times=1):
         import tensorflow as tf
 
         from bert_cpu.tasks.classify import Classify
         from bert_cpu.training.step import make_train_step
 
+        batch = self._batch(times)
         step = make_train_step(
             model,
             Classify().losses,
@@ -207,13 +221,13 @@ class WorkerSteps:
             self._strategy,
             batch_spec={
                 name: tf.TensorSpec([None] * value.shape.rank, value.dtype)
-                for name, value in self._batch.items()
+                for name, value in batch.items()
             },
             is_compiled=True,
-            sum_gradients=self._sum(model.trainable_variables, variant),
+            sum_gradients=self._sum(model.trainable_variables, variant, times),
         )
         goes_on = tf.constant(0.0)
-        return lambda: step(self._batch, True, goes_on)[0]
+        return lambda: step(batch, True, goes_on)[0]
 
     def _run_checkpoints(self, count):
         from bert_cpu.training.checkpoint import Checkpoints, Progress

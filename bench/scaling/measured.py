@@ -8,7 +8,7 @@ from typing import Any
 from bench.ours.reduce_variants import NONE, TRAINING
 from bench.ours.worker_steps import CHECKPOINT, TINY, UPDATE
 from bench.scaling.costs import Costs
-from bench.scaling.players import ONE, REDUCING, bare, whole
+from bench.scaling.players import ONE, ONE_OF_TWICE, REDUCING, TWICE, bare, whole
 from bench.scaling.sent_by_each import sent_by_each
 from bench.scaling.split_step import split_step
 from bench.take_turns import Turn
@@ -36,8 +36,10 @@ def measured(
 
     Returns:
         `rows`: for one process and for the workers with each variant the rate, and the
-        ratio of the two in the same round. `split`: the parts of a step of each
-        variant. `costs`: the fields of `Costs`, for one process as a worker.
+        ratio of the two in the same round; then both with twice the batch, so that
+        each of two workers has all of what one process had. `split`: the parts of a
+        step of each variant. `costs`: the fields of `Costs`, for one process as a
+        worker.
     """
     return {
         "rows": [
@@ -50,6 +52,13 @@ def measured(
                     losses[variant],
                 )
                 for variant in REDUCING
+            ),
+            _row(ONE_OF_TWICE, turns[ONE_OF_TWICE], None, None),
+            _row(
+                f"{num_workers} workers, {TWICE}",
+                turns[whole(TWICE)],
+                turns[ONE_OF_TWICE],
+                None,
             ),
         ],
         "split": [

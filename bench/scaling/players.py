@@ -11,6 +11,8 @@ DEADLINE_SECONDS = 600.0
 FIRST_STEP = {"work": STEP, "variant": TRAINING}
 # Names of what is played.
 ONE = "one process"
+TWICE = "twice the batch"
+ONE_OF_TWICE = f"{ONE}, {TWICE}"
 REDUCING = tuple(variant for variant in VARIANTS if variant != NONE)
 
 
@@ -21,6 +23,9 @@ def cast(one: Team, many: Team) -> dict[str, Player]:
         players[whole(variant)] = Player(many, {"work": STEP, "variant": variant})
     for variant in REDUCING:
         players[bare(variant)] = Player(many, {"work": BARE, "variant": variant})
+    twice = {"work": STEP, "variant": TRAINING, "times": 2}
+    players[ONE_OF_TWICE] = Player(one, twice)
+    players[whole(TWICE)] = Player(many, twice)
     players[TINY] = Player(many, {"work": TINY})
     players[UPDATE] = Player(one, {"work": UPDATE})
     players[CHECKPOINT] = Player(one, {"work": CHECKPOINT})

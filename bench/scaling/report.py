@@ -117,8 +117,8 @@ def _rows(rows):
         )
     head = ["", "examples/s", "ms a step", "ratio", "largest difference of a loss", ""]
     return _table(head, lines) + (
-        f"\n\nThe ratio is that to one process in the same round: median (least to "
-        f"largest). The goal is {GOAL} for two workers."
+        f"\n\nThe ratio is that to one process with the same batch in the same round: "
+        f"median (least to largest). The goal is {GOAL} for two workers."
     )
 
 
