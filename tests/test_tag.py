@@ -39,7 +39,7 @@ def asked(text, label=None):
 
 
 def right_outputs(windows, targets):
-    """As sure as can be of each tagged token, and wrong about all others."""
+    """As sure as can be of each word's first token, and wrong about all others."""
     outputs = []
     for window, target in zip(windows, targets, strict=True):
         logits = np.full((len(window), len(LABELS)), -9.0, np.float32)
@@ -48,6 +48,11 @@ def right_outputs(windows, targets):
             if tag >= 0:
                 logits[token] = np.eye(len(LABELS))[tag] * 9
         outputs.append({"logits": logits})
+    # Where nothing was to be learned there is nothing.
+    for word in read_words(windows):
+        for number, token in word.places:
+            if targets[number]["tags"][token] < 0:
+                outputs[number]["logits"][token] = np.eye(len(LABELS))[IDS["O"]] * 9
     return outputs
 
 
@@ -66,11 +71,39 @@ def test_first_pieces_of_words_are_tagged_and_nothing_else():
     names = [LABELS[tag] if tag >= 0 else tag for tag in target["tags"]]
     assert list(zip(window.tokens, names, strict=True)) == [
         ("[CLS]", -100),
-        *(("m", "O"), ("##r", -100), (".", "O")),
+        *(("m", "O"), ("##r", -100), (".", -100)),
         *(("w", "B-PER"), ("##u", -100), (",", "O")),
         *(("吴", "B-LOC"), ("明", "I-LOC"), ("x", "O")),
         ("[SEP]", -100),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "spans", "tagged"),
+    [
+        ("a-b c.", [], ["a", "c"]),
+        ("a-b c.", [[2, 3, "PER"]], ["a", "-", "b", "c"]),
+        ("(a) b", [[1, 2, "PER"]], ["(", "a", ")", "b"]),
+        ("吴明, b.", [], ["吴", "明", ",", "b"]),
+        ("a http://b.c/d e", [], ["a", "h", "e"]),
+        # All of it or nothing.
+        ("(www.b.c) e", [[5, 6, "PER"]], ["(", "w", ")", "e"]),
+    ],
+)
+def test_of_words_together_without_an_entity_the_first_is_tagged(text, spans, tagged):
+    (window,) = windows_of(text)
+    (target,) = TAG.encode(asked(text, spans), [window], None, IDS)
+    found = [
+        token
+        for token, tag in zip(window.tokens, target["tags"], strict=True)
+        if tag >= 0
+    ]
+    assert found == tagged
+
+
+def test_an_address_is_an_entity_as_a_whole():
+    answer = there_and_back(asked("at (http://b.c/d) now", [[4, 16, "LOC"]]))
+    assert answer.spans() == [(4, 16, "LOC")]
 
 
 def test_a_word_is_tagged_in_each_window_that_has_its_first_piece():

@@ -20,6 +20,7 @@ from bert_cpu.text.likeliest_tags import likeliest_tags
 from bert_cpu.text.read_entities import read_entities
 from bert_cpu.text.rows import Row
 from bert_cpu.text.visible_span import visible_span
+from bert_cpu.text.word_runs import join_addresses, word_runs
 from bert_cpu.text.words import Word, read_words
 
 # Of tokens without a tag: special ones, further pieces of words, padding.
@@ -96,12 +97,24 @@ class Tag(Task):
         apart: Encoding | None,
         labels: Mapping[str, int],
     ) -> list[dict[str, Any]]:
-        """Tags the first piece of each word, in every window that it is in."""
+        """Tags the first piece of each word, in every window that it is in.
+
+        Of words that stand together without an entity among them ("don't", ":-)"),
+        only the first is tagged. The others are outside as well, but a corpus that
+        has them as one word says so once: learned of each, `O` becomes so likely that
+        entities are missed.
+        """
         tags = [[_NO_TAG] * len(window) for window in windows]
-        words = read_words(windows)
-        for word, tag in zip(words, _word_tags(words, example.label), strict=True):
-            for window, token in word.places:
-                tags[window][token] = labels[tag]
+        words = join_addresses(read_words(windows), example.text)
+        word_tags = _word_tags(words, example.label)
+        for first, behind in word_runs(words, example.text):
+            if all(tag == "O" for tag in word_tags[first:behind]):
+                behind = first + 1
+            for word, tag in zip(
+                words[first:behind], word_tags[first:behind], strict=True
+            ):
+                for window, token in word.places:
+                    tags[window][token] = labels[tag]
         return [{"tags": each} for each in tags]
 
     def build(self, encoder: Any, labels: Sequence[str], dropout: float) -> Any:
@@ -156,7 +169,7 @@ class Tag(Task):
         labels: Sequence[str],
     ) -> Entities:
         """Gives the entities of the likeliest tags that are legal BIO."""
-        words = read_words(windows)
+        words = join_addresses(read_words(windows), example.text)
         if not words:
             return Entities(example.text, [])
         places = [_best_place(word, windows) for word in words]
