@@ -1,22 +1,16 @@
 """The command line: it parses, and hands over.
 
-Nothing heavy is imported here or for `--help`, `predict`, `search` and `hardware`.
+Nothing heavy is imported here or for `--help`, `predict`, `search` and `hardware`; and
+for those that answer at once, not even the parser of all commands.
 """
 
-import contextlib
-import dataclasses
-import io
 import sys
 from collections.abc import Sequence
 
-import tyro
-
 import bert_cpu
-from bert_cpu.commands.began_with import began_with
-from bert_cpu.commands.plain_mistake import plain_mistake
+from bert_cpu.commands.parse_quickly import parse_quickly
 from bert_cpu.commands.report_errors import report_errors
-from bert_cpu.errors import UserError
-from bert_cpu.subcommands import COMMANDS
+from bert_cpu.quick_subcommands import QUICK_COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,56 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments):
     """The settings that `arguments` mean; a mistake in them is one line."""
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            return _settings_of(arguments)
-    except SystemExit as leaving:
-        if leaving.code in (0, None):
-            raise
-        raise UserError(_say_mistake(arguments)) from None
+    if arguments and arguments[0] in QUICK_COMMANDS:
+        command = parse_quickly(QUICK_COMMANDS[arguments[0]], arguments[1:])
+        if command is not None:
+            return command
+    from bert_cpu.parse_arguments import parse_arguments
 
-
-def _settings_of(arguments):
-    before = began_with(arguments)
-    if before is not None:
-        kind = COMMANDS[arguments[0]]
-        fields = {f.name: getattr(before, f.name) for f in dataclasses.fields(before)}
-        # What was turned on may be typed again, so it has to be known, and so has its
-        # opposite.
-        return tyro.cli(
-            kind,
-            prog=f"bert-cpu {arguments[0]}",
-            args=arguments[1:],
-            default=kind(**fields),
-        )
-    return tyro.extras.subcommand_cli_from_dict(
-        COMMANDS,
-        prog="bert-cpu",
-        description=bert_cpu.__doc__,
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
-
-
-def _say_mistake(arguments):
-    if arguments and arguments[0] not in COMMANDS and arguments[0][:1] != "-":
-        return (
-            f"There is no command '{arguments[0]}'. Choose one of "
-            f"{', '.join(COMMANDS)}; see bert-cpu --help."
-        )
-    # The parser draws by what standard output is: colors on a terminal, other
-    # frames where it is not UTF-8. Here it is a UTF-8 file, for `plain_mistake`.
-    said = io.StringIO()
-    nowhere = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with (
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(said),
-        contextlib.suppress(SystemExit),
-    ):
-        _settings_of(arguments)
-    command = [word for word in arguments[:1] if word in COMMANDS]
-    see = " ".join(["bert-cpu", *command, "--help"])
-    return f"{plain_mistake(said.getvalue())} See {see}."
+    return parse_arguments(arguments)
 
 
 if __name__ == "__main__":

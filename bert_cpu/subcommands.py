@@ -1,19 +1,22 @@
 """The commands: what each is asked, and who carries it out.
 
-Nothing heavy is imported until a command runs, and for `predict`, `search`, `fsck`
-and `hardware` not even then.
+Nothing heavy is imported until a command runs. Those that answer at once are in
+`quick_subcommands`.
 """
 
 import dataclasses
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, get_type_hints
 
 import tyro
 
+from bert_cpu.commands.expect_at_least import expect_at_least
+from bert_cpu.commands.given_to import given_to
+from bert_cpu.commands.positional import Positional
 from bert_cpu.commands.trains_alone import trains_alone
-from bert_cpu.errors import UserError
 from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.quick_subcommands import QUICK_COMMANDS, Fsck, Hardware, Predict, Search
 from bert_cpu.settings import PrepareSettings, TrainSettings
 from bert_cpu.tune_settings import TuneSettings
 
@@ -35,7 +38,7 @@ class Prepare(PrepareSettings):
         _start_tensorflow(self)
         from bert_cpu.commands import prepare
 
-        given = _given(self)
+        given = given_to(self)
         own = ("output", "overwrite", "part", "engine")
         work = {name: given.pop(name) for name in own}
         return prepare.run(PrepareSettings(**given), **work)
@@ -58,7 +61,7 @@ class Merge:
         _start_tensorflow(self)
         from bert_cpu.commands import merge
 
-        return merge.run(**_given(self))
+        return merge.run(**given_to(self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Train(TrainSettings):
         _start_tensorflow(self)
         from bert_cpu.commands import train
 
-        return train.run(TrainSettings(**_given(self)))
+        return train.run(TrainSettings(**given_to(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Tune(TuneSettings):
         _start_tensorflow(self)
         from bert_cpu.commands import tune
 
-        return tune.run(TuneSettings(**_given(self)))
+        return tune.run(TuneSettings(**given_to(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Pretrain(PretrainSettings):
         _start_tensorflow(self)
         from bert_cpu.commands import pretrain
 
-        return pretrain.run(PretrainSettings(**_given(self)))
+        return pretrain.run(PretrainSettings(**given_to(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Evaluate:
         _start_tensorflow(self)
         from bert_cpu.commands import evaluate
 
-        return evaluate.run(**_given(self))
+        return evaluate.run(**given_to(self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,131 +131,13 @@ class Export:
     threads: int = 0
 
     def __post_init__(self):
-        _expect_at_least(0, threads=self.threads)
+        expect_at_least(0, threads=self.threads)
 
     def run(self) -> int:
         _start_tensorflow(self)
         from bert_cpu.commands import export
 
-        return export.run(**_given(self))
-
-
-@dataclasses.dataclass(frozen=True)
-class Predict:
-    """Answer texts with a converted model. Without texts, reads standard input."""
-
-    # A run's directory, or one that holds a model.json.
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    # The texts.
-    texts: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT ...]")
-    ] = ()
-    # The second text, for a model that reads pairs.
-    pair: str | None = None
-    # A csv, tsv, jsonl or txt file with texts.
-    file: str | None = None
-    # The column of the file that holds the text.
-    text: str = "text"
-    # The column that holds the second text. From standard input: behind a tab.
-    text_pair: str | None = None
-    # Default: the one that was chosen when converting.
-    variant: Literal["float32", "int8"] | None = None
-    # Threads of one answer. 0: what was measured (`hardware --tune`), else all cores.
-    threads: int = 0
-    # Interpreters for the texts of a file. 0: what was measured, else one a core.
-    instances: int = 0
-    # Print a JSON object a line: text, label, probabilities.
-    json: bool = False
-
-    def __post_init__(self):
-        _expect_at_least(0, threads=self.threads, instances=self.instances)
-
-    def run(self) -> int:
-        from bert_cpu.commands import predict
-
-        return predict.run(**_given(self))
-
-
-@dataclasses.dataclass(frozen=True)
-class Search:
-    """Find the texts of a file that mean most nearly the same as a query."""
-
-    # A run's directory, of a model of the task embed.
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    # A csv, tsv, jsonl or txt file with the texts to look through.
-    file: str
-    # What to look for.
-    queries: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[QUERY ...]")
-    ] = ()
-    # The column of the file that holds the text.
-    text: str = "text"
-    # The directory of their vectors, made on first use. Default: FILE.index.
-    index: str | None = None
-    # Texts to find for each query.
-    top: int = 5
-    # Default: the one that was chosen when converting.
-    variant: Literal["float32", "int8"] | None = None
-    # Threads of one text. 0: the cores that this process may use.
-    threads: int = 0
-    # Print a JSON object a line.
-    json: bool = False
-
-    def __post_init__(self):
-        _expect_at_least(0, threads=self.threads)
-        _expect_at_least(1, top=self.top)
-
-    def run(self) -> int:
-        from bert_cpu.commands import search
-
-        return search.run(**_given(self))
-
-
-@dataclasses.dataclass(frozen=True)
-class Fsck:
-    """Check prepared records against their manifest: every file, record and count."""
-
-    # A directory of prepared records, of `prepare` or within a run.
-    directory: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
-    # The directory of the encoder that they must have been prepared for.
-    encoder: str | None = None
-    # Print JSON.
-    json: bool = False
-
-    def run(self) -> int:
-        from bert_cpu.commands import fsck
-
-        return fsck.run(**_given(self))
-
-
-@dataclasses.dataclass(frozen=True)
-class Hardware:
-    """Show what this processor has, what will be used, and whether a model fits."""
-
-    # A BERT checkpoint: minilm, or a directory in Hugging Face layout.
-    encoder: str | None = None
-    # Examples in one batch of training.
-    batch_size: int = 32
-    # Tokens in the longest sequence.
-    max_length: int = 128
-    # Of matrix products.
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    # Threads of one process. 0: the cores that this process may use.
-    threads: int = 0
-    # Processes that train together.
-    workers: int = 1
-    # Measure what is fastest here, in a minute, for all commands to use.
-    tune: bool = False
-    # Print JSON.
-    json: bool = False
-
-    def __post_init__(self):
-        _expect_at_least(1, batch_size=self.batch_size, max_length=self.max_length)
-
-    def run(self) -> int:
-        from bert_cpu.commands import hardware
-
-        return hardware.run(**_given(self))
+        return export.run(**given_to(self))
 
 
 # In the order of `--help`.
@@ -271,13 +156,6 @@ COMMANDS: dict[str, Callable] = {
 }
 
 
-def _given(command) -> dict[str, Any]:
-    given = {f.name: getattr(command, f.name) for f in dataclasses.fields(command)}
-    if "json" in given:
-        given["as_json"] = given.pop("json")
-    return given
-
-
 def _start_tensorflow(command):
     from bert_cpu.commands.start_tensorflow import start_tensorflow
 
@@ -289,8 +167,17 @@ def _start_tensorflow(command):
         print(note, file=sys.stderr)
 
 
-def _expect_at_least(least, **numbers):
-    for field, number in numbers.items():
-        if number < least:
-            flag = "--" + field.replace("_", "-")
-            raise UserError(f"{flag} is {number}, but must be {least} or more.")
+def _mark_for_tyro(kind):
+    """Puts the parser's own marks beside ours, which it doesn't know."""
+    for name, annotation in get_type_hints(kind, include_extras=True).items():
+        for mark in getattr(annotation, "__metadata__", ()):
+            if isinstance(mark, Positional):
+                kind.__annotations__[name] = Annotated[
+                    annotation,
+                    tyro.conf.Positional,
+                    tyro.conf.arg(metavar=mark.metavar),
+                ]
+
+
+for _kind in QUICK_COMMANDS.values():
+    _mark_for_tyro(_kind)

@@ -16,6 +16,7 @@ from bert_cpu.commands.plain_mistake import plain_mistake
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.errors import Interrupted, UserError
 from bert_cpu.settings import PrepareSettings, TrainSettings
+from bert_cpu.subcommands import COMMANDS as KINDS
 
 COMMANDS = [
     *("train", "pretrain", "export", "predict"),
@@ -58,7 +59,7 @@ def test_help_lists_every_command(capsys):
 def test_the_help_of_a_command_explains_every_option(capsys, command):
     said = help_of(capsys, command)
     said = re.sub(r"[│╭╮╰╯─\s]+", " ", said)
-    for field in dataclasses.fields(cli.COMMANDS[command]):
+    for field in dataclasses.fields(KINDS[command]):
         if field.name not in ("model", "texts", "queries", "directory"):
             # What is so by default can only be turned off.
             no = "no-" if field.default is True else ""
