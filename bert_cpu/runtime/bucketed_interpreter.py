@@ -3,14 +3,17 @@
 import os
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from bert_cpu.native_noise import silenced
+from bert_cpu.runtime.read_one_signature import read_one_signature
 
 # Token ids, one behind the other.
 Ids = Sequence[int] | np.ndarray
+Runner = Callable[..., dict[str, np.ndarray]]
 
 
 class BucketedInterpreter:
@@ -19,12 +22,17 @@ class BucketedInterpreter:
     The file is mapped into memory, not read; its weights are packed once a signature
     when it is opened. Not for two threads at once: open one for each.
 
+    If it is opened by need, the first sequence prepares its own signature alone, from
+    a copy of the file: soonest for who has one text. A sequence of another bucket then
+    opens the file as a whole, which takes as long as it does at the start.
+
     Args:
         path: a .tflite file with a signature `serve_N` for each bucket N, from
             int32 `input_ids`, `token_type_ids` and `attention_mask`, each
             `(1, N)`, to float32 outputs `(1, …)`.
         buckets: the lengths in tokens, ascending.
         threads: threads of one run. Default: the cores this process may use.
+        by_need: open it when there is something to run, and one signature first.
     """
 
     def __init__(
@@ -32,16 +40,16 @@ class BucketedInterpreter:
         path: str | os.PathLike[str],
         buckets: Sequence[int],
         threads: int | None = None,
+        by_need: bool = False,
     ):
+        self._path = pathlib.Path(path)
         self._buckets = tuple(buckets)
-        with silenced():
-            self._interpreter = Interpreter(
-                model_path=str(pathlib.Path(path)),
-                num_threads=threads or _usable_cores(),
-            )
-            # Here the weights are packed for this processor, which it announces.
-            self._interpreter.allocate_tensors()
-        self._runners: dict[int, Callable[..., dict[str, np.ndarray]]] = {}
+        self._threads = threads or _usable_cores()
+        self._runners: dict[int, Runner] = {}
+        self._interpreter: Interpreter | None = None
+        self._has_all = False
+        if not by_need:
+            self._open_all()
 
     def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> dict[str, np.ndarray]:
         """Outputs for one sequence, which is given without padding.
@@ -68,14 +76,49 @@ class BucketedInterpreter:
         padded[0, 0, :length] = input_ids
         padded[1, 0, :length] = token_type_ids
         padded[2, 0, :length] = 1
-        if bucket not in self._runners:
-            self._runners[bucket] = self._interpreter.get_signature_runner(
-                f"serve_{bucket}"
-            )
-        outputs = self._runners[bucket](
+        outputs = self._runner(bucket)(
             input_ids=padded[0], token_type_ids=padded[1], attention_mask=padded[2]
         )
         return {name: output[0] for name, output in outputs.items()}
+
+    def _runner(self, bucket: int) -> Runner:
+        if bucket not in self._runners:
+            if self._interpreter is None:
+                self._open_one(bucket)
+            elif not self._has_all:
+                self._open_all()
+            self._runners[bucket] = self._interpreter.get_signature_runner(
+                _signature(bucket)
+            )
+        return self._runners[bucket]
+
+    def _open_one(self, bucket: int) -> None:
+        content = read_one_signature(self._path, _signature(bucket))
+        if content is None:
+            self._open_all()
+        else:
+            self._interpreter = _prepared(
+                model_content=content, num_threads=self._threads
+            )
+
+    def _open_all(self) -> None:
+        self._runners = {}
+        self._interpreter = _prepared(
+            model_path=str(self._path), num_threads=self._threads
+        )
+        self._has_all = True
+
+
+def _prepared(**model: Any) -> Interpreter:
+    with silenced():
+        interpreter = Interpreter(**model)
+        # Here the weights are packed for this processor, which it announces.
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+def _signature(bucket: int) -> str:
+    return f"serve_{bucket}"
 
 
 def _usable_cores() -> int:

@@ -71,7 +71,9 @@ class TFLiteModel:
             takes_over=True,
         )
         self._path = path
-        self._interpreter = BucketedInterpreter(path, self.buckets, threads)
+        self._interpreter = BucketedInterpreter(
+            path, self.buckets, threads, by_need=True
+        )
 
     @classmethod
     def open(
