@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -35,13 +34,19 @@ def describe_files(directory: pathlib.Path, names: Iterable[str]) -> dict[str, d
     }
 
 
-def check_files(directory: pathlib.Path, files: dict[str, dict], remedy: str) -> None:
+def check_files(
+    directory: pathlib.Path,
+    files: dict[str, dict],
+    remedy: str,
+    hash_file: Callable[[pathlib.Path], str] = sha256_of,
+) -> None:
     """Compares files with what `describe_files` said when they were written.
 
     Args:
         directory: where the files are.
         files: as `describe_files` returns it.
         remedy: str. What to do about a difference, for the message.
+        hash_file: gives the SHA-256 of a file; for one that is in memory already.
 
     Raises:
         UserError: naming the first file that is missing, or whose size or
@@ -59,7 +64,7 @@ def check_files(directory: pathlib.Path, files: dict[str, dict], remedy: str) ->
                 f"'{path}' has {size:,} bytes, but {expected['size']:,} were written. "
                 f"{remedy}"
             )
-        digest = sha256_of(path)
+        digest = hash_file(path)
         if digest != expected["sha256"]:
             raise UserError(
                 f"'{path}' has sha256 {digest[:12]}…, but {expected['sha256'][:12]}… "
@@ -163,6 +168,8 @@ def new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
         UserError: if it can't be made, or the disk is full.
     """
+    import shutil  # With its compressors, it takes longer than checking a file does.
+
     new = target.with_name(f".{target.name}.partial")
     old = target.with_name(f".{target.name}.old")
     for left_over in (new, old):
@@ -226,6 +233,8 @@ def _flush(path: pathlib.Path) -> None:
 
 
 def _full_disk(path: pathlib.Path, reason: str) -> UserError:
+    import shutil
+
     existing = path
     while not existing.exists():
         existing = existing.parent

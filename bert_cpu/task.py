@@ -17,7 +17,7 @@ The way of an example through a task:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
@@ -25,19 +25,16 @@ from tokenizers import Encoding, Tokenizer
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.mark import Mark
-from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.text.rows import Row, text_of
 
+if TYPE_CHECKING:  # Slow to import, and an answer needs none.
+    from bert_cpu.settings import PrepareSettings
 Outputs = Mapping[str, np.ndarray]
-_DEFAULTS = PrepareSettings()
 
 
 class Task:
-    """What the tasks have in common; each replaces what it does its own way.
-
-    As it stands, a task reads a text or a pair of them, cut at `max_length`.
-    """
+    """Reads a text or a pair, cut at `max_length`; each task replaces what it must."""
 
     # How it is called on the command line, in `config.json` and in bundles.
     name: ClassVar[str]
@@ -91,7 +88,7 @@ class Task:
 
     # --- data
 
-    def read(self, row: Row, settings: PrepareSettings) -> Example:
+    def read(self, row: Row, settings: "PrepareSettings") -> Example:
         """Takes an example out of a row.
 
         Args:
@@ -112,14 +109,16 @@ class Task:
             position=position,
         )
 
-    def read_label(self, row: Row, column: str, settings: PrepareSettings) -> Any:
+    def read_label(self, row: Row, column: str, settings: "PrepareSettings") -> Any:
         """Takes what is to be learned out of a row; see `Example.label`."""
         raise NotImplementedError
 
-    def column(self, settings: PrepareSettings, field: str) -> Any:
+    def column(self, settings: "PrepareSettings", field: str) -> Any:
         """The column for `field`: the command line's, or the task's own."""
+        from bert_cpu.settings import PrepareSettings
+
         given = getattr(settings, field)
-        if given != getattr(_DEFAULTS, field):
+        if given != getattr(PrepareSettings, field):
             return given
         return self.columns.get(field, given)
 
@@ -290,7 +289,7 @@ class Task:
         """For a map in a report: the vectors of an answer's two texts; see `Embed`."""
         return None
 
-    def check(self, settings: PrepareSettings) -> None:
+    def check(self, settings: "PrepareSettings") -> None:
         """Refuses settings that make no sense for this task, by a `UserError`."""
         flag = settings.changed_texts
         if self.points_into_text and flag is not None:

@@ -8,11 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bert_cpu.errors import UserError
-from bert_cpu.serving.answer import answer_with, open_model
-from bert_cpu.serving.answer_many import answer_many
+from bert_cpu.runtime.begin_reading import begin_reading
 from bert_cpu.serving.answering_here import answering_here
-from bert_cpu.serving.fitting_instances import fitting_instances
-from bert_cpu.text.rows import read_rows, text_of
 
 Texts = Iterable[tuple[str, str | None]]
 
@@ -54,7 +51,13 @@ def run(
     answering, note = answering_here(threads, instances)
     if note:
         print(note, file=sys.stderr)
-    opened = open_model(model, threads or None, variant, answering)
+    reading = begin_reading(model, variant, answering.refuses_int8)
+    # Meanwhile: these import NumPy, the tokenizer and LiteRT.
+    from bert_cpu.serving.answer import answer_with, open_model
+    from bert_cpu.serving.answer_many import answer_many
+    from bert_cpu.serving.fitting_instances import fitting_instances
+
+    opened = open_model(model, threads or None, variant, answering, reading)
     if _are_all_there(texts, file):
         side_by_side = instances or fitting_instances(opened, answering.instances)
         answers = answer_many(opened, pairs, side_by_side, answering.threads_each)
@@ -103,6 +106,8 @@ def _gather(texts, pair, file, text, text_pair) -> Texts:
 
 
 def _from_file(path: str, text: str, text_pair: str | None) -> Texts:
+    from bert_cpu.text.rows import read_rows, text_of
+
     for row in read_rows(path):
         second = None if text_pair is None else text_of(row, text_pair, "--text-pair")
         yield text_of(row, text), second

@@ -1,5 +1,6 @@
 """Runs a .tflite file that has one signature a length."""
 
+import io
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from bert_cpu.native_noise import silenced
-from bert_cpu.runtime.read_one_signature import read_one_signature
+from bert_cpu.runtime.keep_one_signature import keep_one_signature
 
 # Token ids, one behind the other.
 Ids = Sequence[int] | np.ndarray
@@ -22,9 +23,9 @@ class BucketedInterpreter:
     The file is mapped into memory, not read; its weights are packed once a signature
     when it is opened. Not for two threads at once: open one for each.
 
-    If it is opened by need, the first sequence prepares its own signature alone, from
-    a copy of the file: soonest for who has one text. A sequence of another bucket then
-    opens the file as a whole, which takes as long as it does at the start.
+    With `content`, the first sequence prepares the signature that it needs and no
+    other: the soonest answer to who has one text. The first sequence of another bucket
+    opens the file as a whole.
 
     Args:
         path: a .tflite file with a signature `serve_N` for each bucket N, from
@@ -32,7 +33,7 @@ class BucketedInterpreter:
             `(1, N)`, to float32 outputs `(1, …)`.
         buckets: the lengths in tokens, ascending.
         threads: threads of one run. Default: the cores this process may use.
-        by_need: open it when there is something to run, and one signature first.
+        content: of the file, to be used up. Default: open the file at once.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class BucketedInterpreter:
         path: str | os.PathLike[str],
         buckets: Sequence[int],
         threads: int | None = None,
-        by_need: bool = False,
+        content: io.BytesIO | None = None,
     ):
         self._path = pathlib.Path(path)
         self._buckets = tuple(buckets)
@@ -48,7 +49,8 @@ class BucketedInterpreter:
         self._runners: dict[int, Runner] = {}
         self._interpreter: Interpreter | None = None
         self._has_all = False
-        if not by_need:
+        self._content = content
+        if content is None:
             self._open_all()
 
     def run_ids(self, input_ids: Ids, token_type_ids: Ids) -> dict[str, np.ndarray]:
@@ -81,24 +83,30 @@ class BucketedInterpreter:
         )
         return {name: output[0] for name, output in outputs.items()}
 
+    def drop_content(self) -> None:
+        """Frees its memory if nothing has run yet, and opens the file when it does."""
+        self._content = None
+
     def _runner(self, bucket: int) -> Runner:
         if bucket not in self._runners:
-            if self._interpreter is None:
-                self._open_one(bucket)
+            if self._content is not None:
+                self._open_one(self._content, bucket)
             elif not self._has_all:
                 self._open_all()
+            assert self._interpreter is not None
             self._runners[bucket] = self._interpreter.get_signature_runner(
                 _signature(bucket)
             )
         return self._runners[bucket]
 
-    def _open_one(self, bucket: int) -> None:
-        content = read_one_signature(self._path, _signature(bucket))
-        if content is None:
+    def _open_one(self, content: io.BytesIO, bucket: int) -> None:
+        self._content = None
+        model = keep_one_signature(content, _signature(bucket))
+        if model is None:
             self._open_all()
         else:
             self._interpreter = _prepared(
-                model_content=content, num_threads=self._threads
+                model_content=model, num_threads=self._threads
             )
 
     def _open_all(self) -> None:

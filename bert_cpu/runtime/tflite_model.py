@@ -1,10 +1,11 @@
 """A converted model with its tokenizer: from text to an answer."""
 
 import dataclasses
+import io
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
@@ -13,10 +14,13 @@ from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
-from bert_cpu.runtime.interpreter_pool import InterpreterPool
+from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.task import Outputs, Task
 from bert_cpu.text.windows import Reading, WindowReader
+
+if TYPE_CHECKING:
+    from bert_cpu.runtime.interpreter_pool import InterpreterPool
 
 FORMAT = "bert_cpu.tflite"
 
@@ -51,6 +55,7 @@ class TFLiteModel:
         tokenizer: Tokenizer,
         path: pathlib.Path,
         threads: int | None,
+        content: io.BytesIO,
     ):
         self.task = task
         self.labels: list[str] = description["labels"]
@@ -71,9 +76,7 @@ class TFLiteModel:
             takes_over=True,
         )
         self._path = path
-        self._interpreter = BucketedInterpreter(
-            path, self.buckets, threads, by_need=True
-        )
+        self._interpreter = BucketedInterpreter(path, self.buckets, threads, content)
 
     @classmethod
     def open(
@@ -82,6 +85,7 @@ class TFLiteModel:
         restore_task: Callable[[str, dict[str, Any]], Task],
         threads: int | None = None,
         variant: str | None = None,
+        reading: ReadAhead | None = None,
     ) -> "TFLiteModel":
         """Checks a converted model's files and opens them.
 
@@ -90,6 +94,7 @@ class TFLiteModel:
             restore_task: gives the task of a name and its options.
             threads: threads of one run. Default: the cores this process may use.
             variant: "float32" or "int8". Default: the one chosen when converting.
+            reading: of its file, if that has begun; of another file, it is ignored.
 
         Raises:
             UserError: if a file is missing, was changed, or is of another version.
@@ -104,12 +109,20 @@ class TFLiteModel:
             variant = variant or description["chosen"]
             file = f"{variant}.tflite"
             # Only what is opened: a container may ship one of the variants.
-            storage.check_files(
-                directory, _described(description["files"], file), _REMEDY
-            )
+            files = _described(description["files"], file)
+            model_path = directory / file
+            if reading is None or reading.path != model_path:
+                reading = ReadAhead(model_path, files[file]["size"])
+            tokenizer_files = {"tokenizer.json": files["tokenizer.json"]}
+            storage.check_files(directory, tokenizer_files, _REMEDY)
             tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-            path_of_model = directory / file
-            return cls(description, task, variant, tokenizer, path_of_model, threads)
+            storage.check_files(
+                directory, {file: files[file]}, _REMEDY, lambda _: reading.sha256()
+            )
+            content = reading.take_content()
+            return cls(
+                description, task, variant, tokenizer, model_path, threads, content
+            )
         except KeyError as error:
             raise UserError(f"'{path}' has no {error}. {_REMEDY}") from None
 
@@ -173,8 +186,12 @@ class TFLiteModel:
         """
         return self._path.stat().st_size * len(self.buckets)
 
-    def open_pool(self, instances: int, threads: int = 1) -> InterpreterPool:
+    def open_pool(self, instances: int, threads: int = 1) -> "InterpreterPool":
         """More interpreters of the same file; see `InterpreterPool`."""
+        # Slow to import, and not needed for one text.
+        from bert_cpu.runtime.interpreter_pool import InterpreterPool
+
+        self._interpreter.drop_content()
         return InterpreterPool(self._path, self.buckets, instances, threads)
 
 

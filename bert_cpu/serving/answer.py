@@ -7,6 +7,7 @@ from typing import Any
 
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import Answering
+from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answering_here import answering_here
 from bert_cpu.task import Task
@@ -61,12 +62,14 @@ def open_model(
     threads: int | None = None,
     variant: str | None = None,
     answering: Answering | None = None,
+    reading: ReadAhead | None = None,
 ) -> TFLiteModel:
     """Opens the converted model of a run.
 
     Args:
         directory, threads, variant: see `answer_texts`.
         answering: how this machine answers. Default: from `answering_here`.
+        reading: of the model's file, if it has begun; see `begin_reading`.
 
     Raises:
         UserError: if there is none, or of a task that this program can't answer.
@@ -99,4 +102,5 @@ def open_model(
     has_float32 = (directory / "float32.tflite").exists()
     if variant is None and answering.refuses_int8 and has_float32:
         variant = "float32"
-    return TFLiteModel.open(directory, restore, threads or answering.threads, variant)
+    threads = threads or answering.threads
+    return TFLiteModel.open(directory, restore, threads, variant, reading)

@@ -2,15 +2,17 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
-from bert_cpu.runtime.interpreter_pool import InterpreterPool
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_with
 from bert_cpu.text.windows import Reading
+
+if TYPE_CHECKING:
+    from bert_cpu.runtime.interpreter_pool import InterpreterPool
 
 # Texts that are tokenized at once, and held in memory.
 BLOCK = 512
@@ -75,7 +77,7 @@ def _blocks(
 
 
 def _answer_block(
-    model: TFLiteModel, pool: InterpreterPool, block: list[Example], position: int
+    model: TFLiteModel, pool: "InterpreterPool", block: list[Example], position: int
 ) -> Iterator[Any]:
     readings, mistake = _read(model, block, position)
     outputs = pool.submit(

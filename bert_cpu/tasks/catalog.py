@@ -1,10 +1,12 @@
 """The tasks by name. A new task is one new file and one new line here."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
+
+if TYPE_CHECKING:
+    from bert_cpu.settings import PrepareSettings
 
 # Name -> module in this folder, and class in it. A process that answers imports the
 # one task that it needs: all of them take a tenth of its time.
@@ -30,7 +32,7 @@ def task_class(name: str) -> type[Task]:
     return getattr(importlib.import_module(f"bert_cpu.tasks.{module}"), kind)
 
 
-def make_task(settings: PrepareSettings) -> Task:
+def make_task(settings: "PrepareSettings") -> Task:
     """The task that settings ask for, with the options that they give.
 
     Raises:

@@ -1,7 +1,6 @@
-"""A .tflite file with one of its signatures, and without the others."""
+"""A .tflite model with one of its signatures, and without the others."""
 
 import io
-import os
 import struct
 
 # The places of fields in the tables of the format, by
@@ -10,34 +9,28 @@ _SUBGRAPHS, _SIGNATURES = 2, 7  # Model
 _KEY, _SUBGRAPH_INDEX = 2, 4  # SignatureDef
 
 
-def read_one_signature(path: str | os.PathLike[str], signature: str) -> bytes | None:
-    """Reads a model as if it had been converted with one signature only.
+def keep_one_signature(content: io.BytesIO, signature: str) -> bytes | None:
+    """Turns a model into one that was converted with one signature only.
 
     LiteRT prepares all signatures of a model when it is opened, and packs the weights
     anew for each, which takes longer than the answer to a text. Here two lists of the
     file are cut to one entry; the rest, weights included, is as in the file.
 
     Args:
-        path: a .tflite file that may be trusted, such as one whose hash was checked.
+        content: of a .tflite file that may be trusted, such as one whose hash was
+            checked. It is changed, and of no use afterwards.
         signature: its name.
 
     Returns:
-        The model's content, to be opened in place of the file. None if it can't be cut
-        so: it has no such signature, or graphs beside those of its signatures.
+        The model, to be opened in place of the file. None if it can't be cut so: it
+        has no such signature, or graphs beside those of its signatures.
     """
-    content = io.BytesIO()
-    with open(path, "rb") as file:
-        # One buffer of the right size, which `getvalue` then gives away uncopied.
-        content.seek(os.fstat(file.fileno()).st_size - 1)
-        content.write(b"\0")
+    try:
         with content.getbuffer() as buffer:
-            if file.readinto(buffer) != len(buffer):  # type: ignore[attr-defined]
+            if not _cut(buffer, signature.encode()):
                 return None
-            try:
-                if not _cut(buffer, signature.encode()):
-                    return None
-            except struct.error:  # An offset led out of the file.
-                return None
+    except struct.error:  # An offset leads out of the file.
+        return None
     return content.getvalue()
 
 
