@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import bert_cpu
+from bert_cpu.commands.leave_at_once import leave_at_once
 from bert_cpu.commands.parse_quickly import parse_quickly
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.quick_subcommands import QUICK_COMMANDS
@@ -22,11 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 2 for a mistake in what was given, or 130 if stopped.
     """
+    is_program = arguments is None
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments == ["--version"]:
         print(f"bert-cpu {bert_cpu.__version__}")
         return 0
-    return report_errors(lambda: _parse(arguments).run())
+    code = report_errors(lambda: _parse(arguments).run())
+    if is_program and arguments[:1] == ["predict"]:
+        leave_at_once(code)
+    return code
 
 
 def _parse(arguments):

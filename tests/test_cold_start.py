@@ -1,5 +1,6 @@
 """One text in a new process: only what it needs is imported, read and prepared."""
 
+import gc
 import hashlib
 import io
 import pathlib
@@ -13,6 +14,7 @@ import tiny_bundle
 import tiny_model
 from ai_edge_litert.interpreter import Interpreter
 
+from bert_cpu.commands.uncollected import uncollected
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.runtime import bucketed_interpreter, tflite_model
@@ -218,16 +220,83 @@ def test_a_change_while_it_is_read_ahead_is_found(copied):
         open_model(copied, 1, reading=reading)
 
 
+def run_python(code, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_predict_imports_little(directory):
-    code = (
+    done = run_python(
         "import sys; from bert_cpu.cli import main\n"
-        f"assert main(['predict', {str(directory)!r}, '--json', 'a film']) == 0\n"
+        "assert main(['predict', sys.argv[1], '--json', 'a film']) == 0\n"
         "slow = ('tyro', 'rich', 'argparse', 'logging', 'shutil', 'psutil',\n"
         "        'bert_cpu.settings', 'bert_cpu.subcommands', 'bert_cpu.tasks.tag',\n"
         "        'importlib.metadata', 'concurrent.futures')\n"
-        "print([name for name in slow if name in sys.modules], file=sys.stderr)"
+        "print([name for name in slow if name in sys.modules], file=sys.stderr)",
+        directory,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's files")
+def test_one_thread_answers_where_one_was_asked_for(directory):
+    """NumPy would start one more for each further core."""
+    done = run_python(
+        "import gc, os, sys; from bert_cpu.cli import main\n"
+        "os.environ['TOKENIZERS_PARALLELISM'] = 'false'  # It has its own.\n"
+        "words = ['predict', sys.argv[1], '--json', '--threads', '1', 'a film']\n"
+        "assert main(words) == 0\n"
+        "print(len(os.listdir('/proc/self/task')), gc.isenabled(), file=sys.stderr)",
+        directory,
     )
-    assert done.stderr == "[]\n"
+    assert (done.returncode, done.stderr) == (0, "1 True\n")
+
+
+@pytest.mark.parametrize("text, code", [("a film", 0), ("", 0), ("\udcff", 2)])
+def test_predict_as_a_program_says_all_and_leaves_at_once(directory, text, code):
+    done = run_python(
+        "import ast, atexit, sys; from bert_cpu.cli import main\n"
+        "atexit.register(print, 'late')\n"
+        "sys.argv[1:] = ['predict', sys.argv[1], ast.literal_eval(sys.argv[2])]\n"
+        "main()\n"
+        "print('later')",
+        directory,
+        ascii(text),
+    )
+    assert done.returncode == code
+    assert "late" not in done.stdout
+    assert done.stdout.count("\n") == (code == 0)
+    assert done.stderr.count("\n") == (code == 2)
+
+
+def test_other_commands_leave_as_python_does():
+    done = run_python(
+        "import atexit, sys; from bert_cpu.cli import main\n"
+        "atexit.register(print, 'late')\n"
+        "sys.argv[1:] = ['fsck', 'nowhere']\n"
+        "sys.exit(main())"
+    )
+    assert (done.returncode, done.stdout) == (2, "late\n")
+
+
+def test_what_can_not_be_said_is_left_to_python():
+    done = run_python(
+        "import sys; from bert_cpu.commands.leave_at_once import leave_at_once\n"
+        "sys.stdout = open('/dev/full', 'w'); print('lost')\n"
+        "leave_at_once(3)\n"
+        "sys.stdout = None; leave_at_once(4)"
+    )
+    assert done.returncode == 4
+
+
+def test_garbage_is_looked_for_again():
+    with uncollected():
+        assert not gc.isenabled()
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from bert_cpu.commands.uncollected import uncollected
 from bert_cpu.errors import UserError
 from bert_cpu.runtime.begin_reading import begin_reading
 from bert_cpu.serving.answering_here import answering_here
@@ -52,12 +53,15 @@ def run(
     if note:
         print(note, file=sys.stderr)
     reading = begin_reading(model, variant, answering.refuses_int8)
-    # Meanwhile: these import NumPy, the tokenizer and LiteRT.
-    from bert_cpu.serving.answer import answer_with, open_model
-    from bert_cpu.serving.answer_many import answer_many
-    from bert_cpu.serving.fitting_instances import fitting_instances
+    # NumPy would start a thread a core, but answers multiply no matrices with it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with uncollected():
+        # While the model is read: these import NumPy, the tokenizer and LiteRT.
+        from bert_cpu.serving.answer import answer_with, open_model
+        from bert_cpu.serving.answer_many import answer_many
+        from bert_cpu.serving.fitting_instances import fitting_instances
 
-    opened = open_model(model, threads or None, variant, answering, reading)
+        opened = open_model(model, threads or None, variant, answering, reading)
     if _are_all_there(texts, file):
         side_by_side = instances or fitting_instances(opened, answering.instances)
         answers = answer_many(opened, pairs, side_by_side, answering.threads_each)
