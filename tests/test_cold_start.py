@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import io
+import os
 import pathlib
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import tiny_bundle
 import tiny_model
 from ai_edge_litert.interpreter import Interpreter
 
+from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
 from bert_cpu.commands.uncollected import uncollected
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import Answering
@@ -235,7 +237,8 @@ def test_predict_imports_little(directory):
         "assert main(['predict', sys.argv[1], '--json', 'a film']) == 0\n"
         "slow = ('tyro', 'rich', 'argparse', 'logging', 'shutil', 'psutil',\n"
         "        'bert_cpu.settings', 'bert_cpu.subcommands', 'bert_cpu.tasks.tag',\n"
-        "        'importlib.metadata', 'concurrent.futures')\n"
+        "        'importlib.metadata', 'concurrent.futures', \n"
+        "        'bert_cpu.hardware.tuned_profile', 'bert_cpu.serving.answer_many')\n"
         "print([name for name in slow if name in sys.modules], file=sys.stderr)",
         directory,
     )
@@ -291,6 +294,17 @@ def test_what_can_not_be_said_is_left_to_python():
         "sys.stdout = None; leave_at_once(4)"
     )
     assert done.returncode == 4
+
+
+@pytest.mark.parametrize("given", [None, "3"])
+def test_the_threads_of_numpy_are_as_given_again(monkeypatch, given):
+    name = "OPENBLAS_NUM_THREADS"
+    monkeypatch.delenv(name, raising=False)
+    if given:
+        monkeypatch.setenv(name, given)
+    with single_threaded_numpy():
+        assert os.environ[name] == (given or "1")
+    assert os.environ.get(name) == given
 
 
 def test_garbage_is_looked_for_again():

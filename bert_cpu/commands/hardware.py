@@ -17,7 +17,7 @@ from bert_cpu.hardware.encoder_shape import EncoderShape, read_encoder_shape
 from bert_cpu.hardware.find_tuned_profile import find_tuned_profile
 from bert_cpu.hardware.fit import fit_model
 from bert_cpu.hardware.profile import choose_profile
-from bert_cpu.hardware.tuned_profile import TunedProfile
+from bert_cpu.hardware.tuned_profile_location import tuned_profile_location
 
 
 def run(
@@ -76,7 +76,7 @@ def _measure(hardware: Hardware, shape: EncoderShape | None) -> None:
             "--tune trains and converts a small encoder, for which TensorFlow is not "
             "installed. Install it with `pip install bert_cpu[train]`."
         )
-    path = cache_dir() / TunedProfile.location().name
+    path = cache_dir() / tuned_profile_location().name
     from bert_cpu.calibration.calibrate import SMALL_ENCODER, calibrate
 
     small = dict(SMALL_ENCODER)

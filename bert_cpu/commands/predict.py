@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
 from bert_cpu.commands.uncollected import uncollected
 from bert_cpu.errors import UserError
 from bert_cpu.runtime.begin_reading import begin_reading
@@ -53,16 +54,16 @@ def run(
     if note:
         print(note, file=sys.stderr)
     reading = begin_reading(model, variant, answering.refuses_int8)
-    # NumPy would start a thread a core, but answers multiply no matrices with it.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with uncollected():
+    with uncollected(), single_threaded_numpy():
         # While the model is read: these import NumPy, the tokenizer and LiteRT.
         from bert_cpu.serving.answer import answer_with, open_model
+
+        opened = open_model(model, threads or None, variant, answering, reading)
+    # One text is answered alike by both, and for one it is not worth the imports.
+    if len(texts) != 1 and _are_all_there(texts, file):
         from bert_cpu.serving.answer_many import answer_many
         from bert_cpu.serving.fitting_instances import fitting_instances
 
-        opened = open_model(model, threads or None, variant, answering, reading)
-    if _are_all_there(texts, file):
         side_by_side = instances or fitting_instances(opened, answering.instances)
         answers = answer_many(opened, pairs, side_by_side, answering.threads_each)
     else:

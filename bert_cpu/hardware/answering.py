@@ -1,10 +1,13 @@
 """How many interpreters answer, with how many threads, and from which file."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.cpu import Hardware
-from bert_cpu.hardware.tuned_profile import TunedProfile
+
+if TYPE_CHECKING:  # Most machines have none.
+    from bert_cpu.hardware.tuned_profile import TunedProfile
 
 # With more, they would wait for Python's lock between their runs.
 _MOST_INSTANCES = 16
@@ -29,7 +32,7 @@ def choose_answering(
     hardware: Hardware,
     threads: int = 0,
     instances: int = 0,
-    tuned: TunedProfile | None = None,
+    tuned: "TunedProfile | None" = None,
 ) -> Answering:
     """Chooses for this hardware: what was asked for, else measured, else the default.
 

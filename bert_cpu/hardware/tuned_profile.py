@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bert_cpu import storage
-from bert_cpu.cache_location import cache_location
 from bert_cpu.errors import UserError
 
 FORMAT = "bert_cpu.tuned"
@@ -56,11 +55,6 @@ class TunedProfile:
     # `what`, `candidate`, `rounds`, and milliseconds: `median`, `low` and `high`
     # (the quartiles).
     measurements: tuple[dict[str, Any], ...] = ()
-
-    @staticmethod
-    def location() -> Path:
-        """The file that commands read, in the cache."""
-        return cache_location() / "tuned.json"
 
     def save(self, path: Path) -> None:
         """Writes it aside and renames it.
