@@ -13,6 +13,9 @@ CLI = ("-c", "import sys; from bert_cpu.cli import main; sys.exit(main())")
 class NewProcess:
     """Starts a program anew each time.
 
+    Python may keep the bytecode that it compiled the first time, as `pip` does when it
+    installs: what is measured is a start, not a compilation.
+
     Args:
         command: the program with its arguments.
         read: what it printed -> its answer; None if there is none to compare.
@@ -32,8 +35,13 @@ class NewProcess:
 
     def _start(self):
         """What it printed, and the most memory that it held, in MB."""
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=sys.stderr,
+            text=True,
+            env=kept,
         )
         assert process.stdout is not None
         with process.stdout:
