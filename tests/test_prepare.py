@@ -147,6 +147,20 @@ def test_labels_that_a_source_orders_keep_its_order(tmp_path):
     ]
 
 
+def test_a_source_that_is_changed_meanwhile_is_refused(tmp_path):
+    readings = []
+
+    def shrinking():
+        readings.append(1)
+        return iter(tiny_records.examples_of(ROWS)[: 4 - len(readings)])
+
+    source = source_of(ROWS)
+    source = Source("made-up", source.splits | {"test": shrinking})
+    assert refusal_of(tmp_path, source) == (
+        "'made-up' was changed while it was read. Prepare it again."
+    )
+
+
 def test_a_single_label_is_refused(tmp_path):
     assert refusal_of(tmp_path, [("a", "pos"), ("b", "pos")]) == (
         "'made-up' has only the label 'pos', but two or more are needed. Is this the "

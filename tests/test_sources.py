@@ -144,6 +144,16 @@ def test_splits_of_their_own_files_are_not_carved_from_the_rest(tmp_path, given)
     assert sorted(carved) == sorted(TEXTS)
 
 
+@pytest.mark.parametrize("given", [set(), {"test"}, {"validation", "test"}])
+def test_one_reading_gives_what_the_splits_give_one_by_one(tmp_path, given):
+    files = {split: write_csv(tmp_path, TEXTS[:20], f"{split}.csv") for split in given}
+    source = open_source(PrepareSettings(data=write_csv(tmp_path, TEXTS), **files))
+    together = {split: [] for split in source.splits}
+    for split, example in source.read():
+        together[split].append(example)
+    assert together == {split: list(read()) for split, read in source.splits.items()}
+
+
 def test_a_text_is_in_one_split_wherever_it_stands():
     assert split_of("好") == split_of("好")
     assert [split_of(text) for text in TEXTS] == list(map(expected_split, TEXTS))

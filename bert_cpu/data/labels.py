@@ -6,10 +6,12 @@ import hashlib
 import math
 from collections.abc import Mapping
 
-from bert_cpu.data.sources.source import Reader, Source
+from bert_cpu.data.sources.source import Source
 from bert_cpu.data.stored_example import to_json
 from bert_cpu.errors import UserError
 from bert_cpu.task import Task
+
+_HASHED_TOGETHER = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,23 +24,19 @@ class LabelCount:
     sha256: str = ""  # Of all examples, in order.
 
 
-def count_labels(read: Reader, task: Task) -> LabelCount:
-    """Reads a split once, so that every mistake in it is found before any work.
+def count_labels(source: Source, task: Task) -> dict[str, LabelCount]:
+    """Reads all splits once, so that every mistake is found before any work.
+
+    Returns:
+        What each split holds, in the source's order.
 
     Raises:
         UserError: for the first row that can't be read.
     """
-    examples = 0
-    counts: collections.Counter[str] = collections.Counter()
-    positions: dict[str, str] = {}
-    digest = hashlib.sha256()
-    for example in read():
-        examples += 1
-        digest.update(to_json(example).encode("utf-8", "surrogatepass") + b"\n")
-        for label in task.label_names(example) if task.has_labels else ():
-            counts[label] += 1
-            positions.setdefault(label, example.position)
-    return LabelCount(examples, counts, positions, digest.hexdigest())
+    counting = {split: _Counting() for split in source.splits}
+    for split, example in source.read():
+        counting[split].add(example, task)
+    return {split: count.finish() for split, count in counting.items()}
 
 
 def order_labels(
@@ -86,6 +84,39 @@ def order_labels(
     if source.labels is not None:
         return tuple(label for label in source.labels if label in found)
     return tuple(sorted(found, key=_as_number_or_text))
+
+
+class _Counting:
+    """The counts of a split, as far as it was read."""
+
+    def __init__(self):
+        self._examples = 0
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._positions: dict[str, str] = {}
+        self._digest = hashlib.sha256()
+        # Together they are hashed faster than one by one.
+        self._lines: list[str] = []
+
+    def add(self, example, task):
+        self._examples += 1
+        self._lines.append(to_json(example))
+        if len(self._lines) == _HASHED_TOGETHER:
+            self._hash()
+        for label in task.label_names(example) if task.has_labels else ():
+            self._counts[label] += 1
+            if label not in self._positions:
+                self._positions[label] = example.position
+
+    def finish(self):
+        self._hash()
+        return LabelCount(
+            self._examples, self._counts, self._positions, self._digest.hexdigest()
+        )
+
+    def _hash(self):
+        lines = "".join(f"{line}\n" for line in self._lines)
+        self._digest.update(lines.encode("utf-8", "surrogatepass"))
+        self._lines.clear()
 
 
 def _as_number_or_text(label):

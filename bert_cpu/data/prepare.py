@@ -119,7 +119,7 @@ def _pieces(
     """Gives the directory with all pieces of a part, while they are there."""
     if engine == "ray":
         check_ray()
-    counts = {split: count_labels(read, task) for split, read in source.splits.items()}
+    counts = count_labels(source, task)
     labels = order_labels(source, counts, task)
     preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)
     plan = make_plan(

@@ -26,8 +26,8 @@ def split_of(text: str, carve: Collection[str] = ("validation", "test")) -> str:
     >>> split_of("a quiet, lovely film")
     'train'
     """
-    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    split = _CARVED.get(int(digest, 16) % 10, "train")
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
+    split = _CARVED.get(int.from_bytes(digest, "big") % 10, "train")
     return split if split in carve else "train"
 
 

@@ -1,6 +1,6 @@
 """From a source to pieces: those of one part that are not there yet."""
 
-import itertools
+import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,6 +9,7 @@ from bert_cpu.data.pieces.plan import Plan
 from bert_cpu.data.pieces.run_pieces import Job
 from bert_cpu.data.sources.source import Source
 from bert_cpu.errors import UserError
+from bert_cpu.example import Example
 
 
 def write_pieces(
@@ -55,20 +56,28 @@ def _size(plan, split, number):
 
 
 def _jobs(source, plan, missing) -> Iterator[Job]:
-    for split, read in source.splits.items():
-        numbers = {number for name, number in missing if name == split}
-        if not numbers:
-            continue
-        examples = iter(read())
-        for number in range(max(numbers) + 1):
-            piece = itertools.islice(examples, plan.splits[split].piece_size)
-            if number not in numbers:
-                for _ in piece:
-                    pass
-                continue
-            drawn = list(piece)
-            if len(drawn) != _size(plan, split, number):
-                raise UserError(
-                    f"'{source.name}' was changed while it was read. Prepare it again."
-                )
-            yield split, number, drawn
+    """The missing pieces with their examples, in the order in which they are full."""
+    left = len(missing)
+    filling = {split: _Filling() for split in plan.splits}
+    examples = source.read()
+    while left:
+        split, example = next(examples, (None, None))
+        if example is None:
+            raise UserError(
+                f"'{source.name}' was changed while it was read. Prepare it again."
+            )
+        piece = filling[split]
+        piece.examples.append(example)
+        if len(piece.examples) == _size(plan, split, piece.number):
+            if (split, piece.number) in missing:
+                left -= 1
+                yield split, piece.number, piece.examples
+            filling[split] = _Filling(piece.number + 1)
+
+
+@dataclasses.dataclass
+class _Filling:
+    """The piece of a split that is being read."""
+
+    number: int = 0
+    examples: list[Example] = dataclasses.field(default_factory=list)

@@ -37,7 +37,7 @@ def open_file(
         )
     read = functools.partial(read_file, settings.data, settings, task)
     next(read())
-    return Source(pathlib.Path(settings.data).name, carve_splits(read, given))
+    return carve_splits(pathlib.Path(settings.data).name, read, given)
 
 
 def read_file(path: str, settings: PrepareSettings, task: Task) -> Iterator[Example]:

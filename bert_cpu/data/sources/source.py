@@ -17,8 +17,20 @@ class Source:
         splits: dict from train, validation and test to a function that starts
             at the first example. No split is held in memory.
         labels: the labels by class id, if the source itself orders them.
+        mixed: gives every example with its split, where several splits stand in one
+            file and reading them one by one would be reading it several times.
     """
 
     name: str
     splits: dict[str, Reader]
     labels: tuple[str, ...] | None = None
+    mixed: Callable[[], Iterator[tuple[str, Example]]] | None = None
+
+    def read(self) -> Iterator[tuple[str, Example]]:
+        """Every example once, with its split; those of a split are in its order."""
+        if self.mixed is not None:
+            yield from self.mixed()
+            return
+        for split, read in self.splits.items():
+            for example in read():
+                yield split, example

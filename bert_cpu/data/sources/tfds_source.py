@@ -46,9 +46,10 @@ def open_tfds(
     splits: dict[str, Reader] = {
         split: functools.partial(read, name) for split, name in named.items()
     }
-    return Source(
+    return carve_splits(
         settings.data,
-        carve_splits(functools.partial(read, train), splits | given),
+        functools.partial(read, train),
+        splits | given,
         columns.labels,
     )
 
