@@ -98,15 +98,12 @@ class Task:
         Raises:
             UserError: if a column is missing or holds something else.
         """
-        position, values = row
         text_pair = self.column(settings, "text_pair")
         return Example(
-            text=text_of(row, self.column(settings, "text"), "--text"),
-            text_pair=(
-                None if text_pair is None else text_of(row, text_pair, "--text-pair")
-            ),
-            label=self.read_label(row, self.column(settings, "label"), settings),
-            position=position,
+            text_of(row, self.column(settings, "text"), "--text"),
+            None if text_pair is None else text_of(row, text_pair, "--text-pair"),
+            self.read_label(row, self.column(settings, "label"), settings),
+            row[0],
         )
 
     def read_label(self, row: Row, column: str, settings: "PrepareSettings") -> Any:
@@ -115,9 +112,12 @@ class Task:
 
     def column(self, settings: "PrepareSettings", field: str) -> Any:
         """The column for `field`: the command line's, or the task's own."""
+        given = getattr(settings, field)
+        # By far the most tasks have none of their own, and each row asks.
+        if not self.columns:
+            return given
         from bert_cpu.settings import PrepareSettings
 
-        given = getattr(settings, field)
         if given != getattr(PrepareSettings, field):
             return given
         return self.columns.get(field, given)

@@ -24,7 +24,11 @@ LABELS = {"other": 0, "x": 1}
 
 def features_of(rows, max_length=16, task=None, **settings):
     featurizer = Featurizer(
-        task or Classify(), LABELS, tokenizer(), max_length, **settings
+        task or Classify(),
+        LABELS,
+        tokenizer().backend_tokenizer,
+        max_length,
+        **settings,
     )
     return list(featurizer(examples_of(rows)))
 

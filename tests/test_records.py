@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bert_cpu.data.features import Features, Window
 from bert_cpu.data.hdf5 import HDF5Reader, HDF5Writer
 from bert_cpu.data.pieces.shard_of import shard_of
-from bert_cpu.data.tfrecords import parse_records, read_kept, serialize
+from bert_cpu.data.serialize import serialize
+from bert_cpu.data.tfrecords import parse_records, read_kept
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.target import Target

@@ -90,7 +90,10 @@ def longhand(run_dir, split):
     config = read_config(bundle / "config.json").to_dict()
     examples = list(open_source(settings, Classify()).splits[split]())
     featurize = Featurizer(
-        Classify(), {"neg": 0, "pos": 1}, load_tokenizer(bundle), settings.max_length
+        Classify(),
+        {"neg": 0, "pos": 1},
+        load_tokenizer(bundle).backend_tokenizer,
+        settings.max_length,
     )
     logits = [
         tiny_bundle.longhand_logits(

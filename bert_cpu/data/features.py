@@ -2,15 +2,16 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from transformers import BertTokenizerFast
+from tokenizers import Tokenizer
 
 from bert_cpu.example import Example
 from bert_cpu.task import Task
 from bert_cpu.text.preprocess import Preprocess
-from bert_cpu.text.windows import WindowReader
+from bert_cpu.text.remembering_reader import RememberingReader, is_remembered
+from bert_cpu.text.windows import Pair, Reading, WindowReader, uncut
 
 # Enough texts that the tokenizer's threads have work, few enough to hold.
 _BATCH_SIZE = 1000
@@ -52,22 +53,29 @@ class Featurizer:
         self,
         task: Task,
         labels: Mapping[str, int],
-        tokenizer: BertTokenizerFast,
+        tokenizer: Tokenizer,
         max_length: int,
         stride: int = 0,
         preprocess: Preprocess | None = None,
     ):
         self._task = task
         self._labels = labels
-        self._read = WindowReader(
-            tokenizer.backend_tokenizer,
+        clean = preprocess or Preprocess()
+        stand_ins = task.stand_ins(tokenizer)
+        self._read: Callable[[Sequence[Pair]], list[Reading]]
+        self._read = plain = WindowReader(
+            tokenizer,
             max_length,
             task.too_long,
             stride,
             task.reads_apart,
-            preprocess or Preprocess(),
-            task.stand_ins(tokenizer.backend_tokenizer),
+            clean,
+            stand_ins,
         )
+        if task.too_long == "cut" and not task.reads_apart and not stand_ins:
+            copy = uncut(tokenizer)
+            if is_remembered(copy):
+                self._read = RememberingReader(plain, copy, max_length, clean)
 
     def __call__(self, examples: Iterable[Example]) -> Iterator[Features]:
         """Yields the features of each example, in order."""

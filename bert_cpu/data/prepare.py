@@ -133,7 +133,13 @@ def _pieces(
     )
     name = "/".join(map(str, part))
     with work_directory(directory, plan, name) as pieces:
-        writer = PieceWriter(plan, task, tokenizer, pieces.absolute())
+        writer = PieceWriter(
+            plan,
+            task,
+            tokenizer.backend_tokenizer,
+            tokenizer.unk_token_id,
+            pieces.absolute(),
+        )
         if engine == "ray":
             run = functools.partial(
                 run_on_ray, writer=writer, processes=settings.processes

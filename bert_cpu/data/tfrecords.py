@@ -1,4 +1,4 @@
-"""Features in TFRecord shards, TensorFlow's own format."""
+"""Features out of TFRecord shards, TensorFlow's own format."""
 
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -6,26 +6,10 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 
 from bert_cpu.data.features import Features, Window
-from bert_cpu.data.stored_example import from_json, to_json
+from bert_cpu.data.stored_example import from_json
 from bert_cpu.target import Target
 
 _TOKENS = ("input_ids", "token_type_ids")
-
-
-def serialize(features: Features, targets: Mapping[str, Target]) -> list[bytes]:
-    """Makes a record of each window of an example; the first one keeps its texts.
-
-    They stay together, one behind the other.
-
-    Args:
-        features: of the example.
-        targets: of the task, by name.
-    """
-    kept = to_json(features.example)
-    return [
-        _serialize(window, kept if number == 0 else "", targets)
-        for number, window in enumerate(features.windows)
-    ]
 
 
 def parse_records(records, targets: Mapping[str, Target]):
@@ -85,20 +69,6 @@ def _feature(target):
     return tf.io.FixedLenFeature([], kind)
 
 
-def _serialize(window, kept, targets):
-    fields = {name: _ints(getattr(window, name)) for name in _TOKENS}
-    for name, target in targets.items():
-        value = window.targets[name]
-        values = value if target.is_list else [value]
-        fields[name] = _floats(values) if target.dtype == "float32" else _ints(values)
-    fields["example"] = tf.train.Feature(
-        bytes_list=tf.train.BytesList(value=[kept.encode()])
-    )
-    example = tf.train.Example(features=tf.train.Features(feature=fields))
-    # Else the fields' order is by a hash that differs from process to process.
-    return example.SerializeToString(deterministic=True)
-
-
 def _window(fields, targets):
     values = {}
     for name, target in targets.items():
@@ -107,11 +77,3 @@ def _window(fields, targets):
         values[name] = found if target.is_list else found[0]
     ids, type_ids = (list(fields[name].int64_list.value) for name in _TOKENS)
     return Window(ids, type_ids, values)
-
-
-def _ints(values):
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-
-
-def _floats(values):
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))

@@ -129,9 +129,10 @@ def _read_separated(path: pathlib.Path, delimiter: str) -> Iterator[Row]:
     # The limit is the csv module's own, for the whole process; it only grows.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LENGTH))
     reader = csv.reader(read_lines(path), delimiter=delimiter, strict=True)
+    name = path.name
     columns: list[str] | None = None
     while True:
-        position = f"{path.name} line {reader.line_num + 1}"
+        position = f"{name} line {reader.line_num + 1}"
         try:
             fields = next(reader, None)
         except csv.Error as error:
@@ -151,7 +152,8 @@ def _read_separated(path: pathlib.Path, delimiter: str) -> Iterator[Row]:
                 f"{len(columns)}. Quote fields that hold the separator."
             )
         else:
-            yield position, dict(zip(columns, fields, strict=True))
+            # As many of both, which `strict` would only look at once more.
+            yield position, dict(zip(columns, fields))  # noqa: B905
 
 
 def _distinct(columns: list[str], position: str) -> list[str]:
@@ -206,10 +208,10 @@ def read_lines(path: pathlib.Path) -> Iterator[str]:
     with path.open("rb") as file:
         while line := file.readline(MAX_LENGTH):
             number += 1
-            position = f"{path.name} line {number}"
             if len(line) == MAX_LENGTH and not line.endswith(b"\n"):
                 raise UserError(
-                    f"{position} is longer than {MAX_LENGTH:,} bytes. Break it up."
+                    f"{path.name} line {number} is longer than {MAX_LENGTH:,} bytes. "
+                    "Break it up."
                 )
             offset += len(line)
             if number == 1:
@@ -219,13 +221,13 @@ def read_lines(path: pathlib.Path) -> Iterator[str]:
             except UnicodeDecodeError as error:
                 place = offset - len(line) + error.start
                 raise UserError(
-                    f"{position} is not UTF-8 (byte {place} of the file is "
-                    f"0x{line[error.start]:02x}). Save the file as UTF-8."
+                    f"{path.name} line {number} is not UTF-8 (byte {place} of the file "
+                    f"is 0x{line[error.start]:02x}). Save the file as UTF-8."
                 ) from error
             if "\0" in text:
                 raise UserError(
-                    f"{position} holds a NUL byte, which no text does. Save the "
-                    "file as text in UTF-8."
+                    f"{path.name} line {number} holds a NUL byte, which no text does. "
+                    "Save the file as text in UTF-8."
                 )
             yield text
 

@@ -30,7 +30,15 @@ class Reading:
 
 def tokenizer_sha256(tokenizer: Tokenizer) -> str:
     """Tells two tokenizers apart: the digest of vocabulary and rules."""
-    return hashlib.sha256(_plain(tokenizer).to_str().encode()).hexdigest()
+    return hashlib.sha256(uncut(tokenizer).to_str().encode()).hexdigest()
+
+
+def uncut(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy that neither pads nor cuts."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
 
 
 class WindowReader:
@@ -62,12 +70,12 @@ class WindowReader:
         stand_ins: Mapping[str, str] | None = None,
         takes_over: bool = False,
     ):
-        self._tokenizer = tokenizer if takes_over else _plain(tokenizer)
+        self._tokenizer = tokenizer if takes_over else uncut(tokenizer)
         _exchange(self._tokenizer, stand_ins or {})
         self._whole = self._tokenizer
         if too_long == "text_pair":
             # Tells how long first texts are as a whole.
-            self._whole = _plain(self._tokenizer)
+            self._whole = uncut(self._tokenizer)
         self._tokenizer.no_padding()
         self._too_long = too_long
         self._reads_apart = reads_apart
@@ -151,14 +159,6 @@ class WindowReader:
                 text = text[: min(end, next_start)]
             cut.append((text, pair))
         return cut
-
-
-def _plain(tokenizer):
-    """A copy that neither pads nor cuts."""
-    copy = Tokenizer.from_str(tokenizer.to_str())
-    copy.no_padding()
-    copy.no_truncation()
-    return copy
 
 
 def _exchange(tokenizer, stand_ins):

@@ -43,7 +43,7 @@ def word_runs(words: Sequence[Word], text: str) -> Iterator[tuple[int, int]]:
 
 def join_addresses(words: Sequence[Word], text: str) -> list[Word]:
     """Makes one word of the words of a web address, read where its first one is."""
-    joined = []
+    joined: list[Word] = []
     for first, behind in word_runs(words, text):
         run = words[first:behind]
         found = _ADDRESS.search(text, run[0].start, run[-1].end)

@@ -2,18 +2,18 @@
 
 import collections
 import dataclasses
+import hashlib
 import json
 import pathlib
 from collections.abc import Iterator, Sequence
 
-import tensorflow as tf
-from transformers import BertTokenizerFast
+from tokenizers import Tokenizer
 
 from bert_cpu import storage
 from bert_cpu.data.features import Featurizer
 from bert_cpu.data.pieces.plan import Plan
 from bert_cpu.data.pieces.shard_of import shard_of
-from bert_cpu.data.tfrecords import serialize
+from bert_cpu.data.serialize import frame, serialize
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.task import Task
@@ -42,6 +42,7 @@ class PieceWriter:
         plan: that all pieces follow.
         task: what is to be learned.
         tokenizer: the encoder's.
+        unknown_id: of the token in place of what the vocabulary has no word for.
         directory: where pieces go.
     """
 
@@ -49,10 +50,11 @@ class PieceWriter:
         self,
         plan: Plan,
         task: Task,
-        tokenizer: BertTokenizerFast,
+        tokenizer: Tokenizer,
+        unknown_id: int,
         directory: pathlib.Path,
     ):
-        self._given = plan, task, tokenizer, directory
+        self._given = plan, task, tokenizer, unknown_id, directory
         self._featurizer: Featurizer | None = None
 
     def __reduce__(self):
@@ -66,10 +68,10 @@ class PieceWriter:
         Raises:
             UserError: if an example can't be encoded, or the disk is full.
         """
-        plan, task, tokenizer, directory = self._given
+        plan, task, tokenizer, unknown_id, directory = self._given
         if self._featurizer is None:  # In the process that works, and once.
             self._featurizer = _make_featurizer(plan, task, tokenizer)
-        posed = (task.pose(each, tokenizer.backend_tokenizer) for each in examples)
+        posed = (task.pose(each, tokenizer) for each in examples)
         shards: list[list[bytes]] = [[] for _ in plan.splits[split].files]
         lengths: collections.Counter[int] = collections.Counter()
         labels: collections.Counter[str] = collections.Counter()
@@ -84,27 +86,27 @@ class PieceWriter:
             counts["examples"] += 1
             for window in features.windows:
                 lengths[len(window.input_ids)] += 1
-                unknown = window.input_ids.count(tokenizer.unk_token_id)
+                unknown = window.input_ids.count(unknown_id)
                 counts["unknown_tokens"] += unknown
             if task.has_labels:
                 labels.update(task.label_names(features.example))
             shard = shards[shard_of(index, len(shards))]
-            shard.extend(serialize(features, task.targets))
+            shard.extend(map(frame, serialize(features, task.targets)))
         path = piece_path(directory, split, number)
         with storage.written_aside(path) as aside:
-            with tf.io.TFRecordWriter(str(aside)) as writer:
+            digest = hashlib.sha256()
+            with aside.open("wb") as file:
                 for shard in shards:
-                    for record in shard:
-                        writer.write(record)
-            digest = storage.sha256_of(aside)
+                    content = b"".join(shard)
+                    digest.update(content)
+                    file.write(content)
         info = PieceInfo(
             **counts,
             length_histogram=dict(sorted(lengths.items())),
             label_counts=dict(labels),
             shard_windows=[len(shard) for shard in shards],
-            # A record stands between 12 bytes before and 4 behind.
-            shard_bytes=[sum(16 + len(record) for record in each) for each in shards],
-            sha256=digest,
+            shard_bytes=[sum(map(len, shard)) for shard in shards],
+            sha256=digest.hexdigest(),
         )
         storage.write_json(path.with_suffix(".json"), dataclasses.asdict(info))
 
@@ -149,7 +151,7 @@ def all_pieces(plan: Plan, part: int, num_parts: int) -> Iterator[tuple[str, int
 
 
 def _make_featurizer(plan, task, tokenizer):
-    names = task.answer_labels(plan.labels, tokenizer.backend_tokenizer)
+    names = task.answer_labels(plan.labels, tokenizer)
     return Featurizer(
         task,
         {name: index for index, name in enumerate(names)},
