@@ -8,6 +8,7 @@ written in pieces, by any number of processes, and pieces are joined to shards.
 import contextlib
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Literal
@@ -25,6 +26,7 @@ from bert_cpu.data.pieces.run_on_ray import check_ray, run_on_ray
 from bert_cpu.data.pieces.run_pieces import run_pieces
 from bert_cpu.data.pieces.work_directory import work_directory
 from bert_cpu.data.pieces.write_pieces import write_pieces
+from bert_cpu.data.pieces.writer_process import WriterProcess
 from bert_cpu.data.sources.source import Source
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
@@ -32,6 +34,9 @@ from bert_cpu.text.preprocess import Preprocess
 from bert_cpu.text.windows import tokenizer_sha256
 
 Engine = Literal["processes", "ray"]
+# Bytes of text from which another process is worth its start, of half a second.
+_WORTH_A_PROCESS = 4 * 2**20
+_MOST_BY_DEFAULT = 4
 Progress = Callable[[str, int, int], None]
 
 
@@ -119,6 +124,36 @@ def _pieces(
     """Gives the directory with all pieces of a part, while they are there."""
     if engine == "ray":
         check_ray()
+    with contextlib.ExitStack() as stack:
+        # They start while this one reads the source for the first time.
+        others = [
+            stack.enter_context(WriterProcess())
+            for _ in range(_num_processes(source, settings, engine) - 1)
+        ]
+        yield from _written(
+            source, settings, tokenizer, directory, task, progress, engine, part, others
+        )
+
+
+def _num_processes(source, settings, engine):
+    if engine == "ray":
+        return 1
+    if settings.processes:
+        return settings.processes
+    has_many = source.num_bytes >= _WORTH_A_PROCESS and os.name == "posix"
+    # One reads for all: more than a few would wait for it.
+    return min(_num_cores(), _MOST_BY_DEFAULT) if has_many else 1
+
+
+def _num_cores():
+    if hasattr(os, "sched_getaffinity"):  # Only Linux has it.
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _written(
+    source, settings, tokenizer, directory, task, progress, engine, part, others
+):
     counts = count_labels(source, task)
     labels = order_labels(source, counts, task)
     preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)
@@ -145,8 +180,6 @@ def _pieces(
                 run_on_ray, writer=writer, processes=settings.processes
             )
         else:
-            run = functools.partial(
-                run_pieces, writer=writer, processes=settings.processes or 1
-            )
+            run = functools.partial(run_pieces, writer=writer, others=others)
         write_pieces(source, plan, pieces, part, run, progress)
         yield plan, pieces

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bert_cpu.data.pieces.piece import PieceWriter
-from bert_cpu.data.pieces.run_pieces import Job
+from bert_cpu.data.pieces.writer_process import Job
 from bert_cpu.errors import UserError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bert_cpu.data.pieces.piece import all_pieces, has_piece
 from bert_cpu.data.pieces.plan import Plan
-from bert_cpu.data.pieces.run_pieces import Job
+from bert_cpu.data.pieces.writer_process import Job
 from bert_cpu.data.sources.source import Source
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example

@@ -1,5 +1,6 @@
 """Examples from files: csv, tsv, jsonl, and what else a task reads."""
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterator
@@ -37,7 +38,9 @@ def open_file(
         )
     read = functools.partial(read_file, settings.data, settings, task)
     next(read())
-    return carve_splits(pathlib.Path(settings.data).name, read, given)
+    path = pathlib.Path(settings.data)
+    source = carve_splits(path.name, read, given)
+    return dataclasses.replace(source, num_bytes=path.stat().st_size)
 
 
 def read_file(path: str, settings: PrepareSettings, task: Task) -> Iterator[Example]:

@@ -19,12 +19,14 @@ class Source:
         labels: the labels by class id, if the source itself orders them.
         mixed: gives every example with its split, where several splits stand in one
             file and reading them one by one would be reading it several times.
+        num_bytes: int. About how large it is; 0: unknown.
     """
 
     name: str
     splits: dict[str, Reader]
     labels: tuple[str, ...] | None = None
     mixed: Callable[[], Iterator[tuple[str, Example]]] | None = None
+    num_bytes: int = 0
 
     def read(self) -> Iterator[tuple[str, Example]]:
         """Every example once, with its split; those of a split are in its order."""
