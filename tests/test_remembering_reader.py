@@ -138,6 +138,8 @@ def test_a_word_of_its_own_without_spaces_is_no_hindrance():
     fast.add_tokens([special], special_tokens=True)
     own = uncut(fast.backend_tokenizer)
     assert parts_at_spaces(own)
-    text = "a<user>b <user> love<user"
-    expected = own.encode(text, add_special_tokens=False).ids
-    assert ChunkIds(own)([text]) == [expected]
+    # One whose beginning is the end of another, too.
+    own.add_special_tokens([AddedToken("b[PAD]", normalized=False, special=True)])
+    for text in ("a<user>b <user> love<user", "b [PAD] a b[PAD] [PAD]b", "a b"):
+        expected = own.encode(text, add_special_tokens=False).ids
+        assert ChunkIds(own)([text]) == [expected]

@@ -14,7 +14,6 @@ from bert_cpu.data.features import Features
 from bert_cpu.data.stored_example import to_json
 from bert_cpu.target import Target
 
-_TOKENS = ("input_ids", "token_type_ids")
 # Tags of fields whose value has a length before it: the number of the field times
 # eight, and two.
 _FIRST, _SECOND, _THIRD = b"\x0a", b"\x12", b"\x1a"
@@ -58,16 +57,35 @@ def _head(length):
 
 
 def _serialize(window, kept, targets):
-    fields = {name: _ints(getattr(window, name)) for name in _TOKENS}
+    entries = {
+        "input_ids": _entry("input_ids", _ints(window.input_ids)),
+        "token_type_ids": _type_ids(bytes(window.token_type_ids)),
+        "example": _entry("example", _FIRST + _sized(_FIRST + _sized(kept.encode()))),
+    }
     for name, target in targets.items():
         value = window.targets[name]
-        values = value if target.is_list else [value]
-        fields[name] = _floats(values) if target.dtype == "float32" else _ints(values)
-    fields["example"] = _FIRST + _sized(_FIRST + _sized(kept.encode()))
-    entries = [
-        _FIRST + _sized(_key(name) + _sized(fields[name])) for name in _order(*fields)
-    ]
-    return _FIRST + _sized(b"".join(entries))
+        if target.dtype == "float32":
+            entries[name] = _entry(name, _floats(value if target.is_list else [value]))
+        elif target.is_list:
+            entries[name] = _entry(name, _ints(value))
+        else:
+            entries[name] = _number(name, value)
+    return _FIRST + _sized(b"".join([entries[name] for name in _order(*entries)]))
+
+
+def _entry(name, field):
+    return _FIRST + _sized(_key(name) + _sized(field))
+
+
+# A record's numbers of segments, and most often its label, are those of another.
+@functools.lru_cache(maxsize=4096)
+def _type_ids(values):
+    return _entry("token_type_ids", _ints(values))
+
+
+@functools.lru_cache(maxsize=4096)
+def _number(name, value):
+    return _entry(name, _ints([value]))
 
 
 @functools.lru_cache
