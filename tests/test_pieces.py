@@ -1,5 +1,7 @@
 """Who prepares records, and how often they were stopped, can't be seen in them."""
 
+import contextlib
+import dataclasses
 import functools
 import os
 import pathlib
@@ -16,11 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_records import rows_of_lengths, source_of, tokenizer
 
+from bert_cpu.data import prepare as prepare_module
 from bert_cpu.data.pieces import plan, run_pieces
 from bert_cpu.data.pieces.merge_parts import merge_parts
 from bert_cpu.data.pieces.part import read_part_option
 from bert_cpu.data.pieces.piece import PieceWriter
 from bert_cpu.data.pieces.shard_of import shard_of
+from bert_cpu.data.pieces.writer_process import WriterProcess
 from bert_cpu.data.prepare import prepare_part, prepare_records
 from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings
@@ -300,3 +304,61 @@ def test_without_ray_it_is_one_line(tmp_path, monkeypatch):
         "--engine is ray, but Ray is not installed. Install it with `pip install "
         "'bert_cpu[ray]'`, or leave --engine out."
     )
+
+
+def test_a_process_that_was_killed_is_one_line(tmp_path, monkeypatch):
+    begin = WriterProcess.begin
+
+    def beginning(self, writer):
+        begin(self, writer)
+        self._process.kill()
+
+    monkeypatch.setattr(WriterProcess, "begin", beginning)
+    message = refusal_of(lambda: prepare(tmp_path / "records", processes=2))
+    assert message == (
+        "A process that prepared records was ended from outside, perhaps for want of "
+        "memory. Ask for fewer --processes; what is done is kept."
+    )
+
+
+def test_a_writing_process_needs_no_tensorflow():
+    program = (
+        "import sys, bert_cpu.data.pieces.writer_process\n"
+        "import bert_cpu.tasks.classify\n"
+        "print({'tensorflow', 'keras', 'transformers'} & {*sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "num_bytes, processes, cores, expected",
+    [
+        (100, 0, 8, 1),
+        (0, 0, 8, 1),
+        (2**23, 0, 1, 1),
+        (2**23, 0, 2, 2),
+        (2**23, 0, 64, 4),
+        (2**23, 1, 64, 1),
+        (100, 3, 1, 3),
+    ],
+)
+def test_much_text_gets_a_process_a_core(
+    tmp_path, monkeypatch, num_bytes, processes, cores, expected
+):
+    started = []
+    monkeypatch.setattr(prepare_module, "_num_cores", lambda: cores)
+    monkeypatch.setattr(
+        prepare_module,
+        "WriterProcess",
+        lambda: started.append(1) or contextlib.nullcontext(),
+    )
+    monkeypatch.setattr(
+        prepare_module, "run_pieces", lambda jobs, writer, others: iter(())
+    )
+    source = dataclasses.replace(source_of(ROWS), num_bytes=num_bytes)
+    with contextlib.suppress(UserError):  # For nobody writes the pieces.
+        tiny_records.prepare(tmp_path / "records", source, processes=processes)
+    assert len(started) == expected - 1

@@ -87,14 +87,13 @@ class Featurizer:
         readings = self._read([(each.text, each.text_pair) for each in batch])
         for example, reading in zip(batch, readings, strict=True):
             targets = None
-            if not reading.is_empty:
+            is_empty = reading.is_empty
+            if not is_empty:
                 targets = self._task.encode(
                     example, reading.windows, reading.apart, self._labels
                 )
             # Of an example that is left out there are windows, but no targets.
             pairs = zip(reading.windows, targets, strict=True) if targets else ()
             windows = [Window(each.ids, each.type_ids, aims) for each, aims in pairs]
-            is_lost = not windows and not reading.is_empty
-            yield Features(
-                example, windows, reading.is_cut or is_lost, reading.is_empty
-            )
+            is_lost = not windows and not is_empty
+            yield Features(example, windows, reading.is_cut or is_lost, is_empty)

@@ -27,6 +27,7 @@ from bert_cpu.data.pieces.run_pieces import run_pieces
 from bert_cpu.data.pieces.work_directory import work_directory
 from bert_cpu.data.pieces.write_pieces import write_pieces
 from bert_cpu.data.pieces.writer_process import WriterProcess
+from bert_cpu.data.sources.keep_small import keep_small
 from bert_cpu.data.sources.source import Source
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
@@ -154,6 +155,7 @@ def _num_cores():
 def _written(
     source, settings, tokenizer, directory, task, progress, engine, part, others
 ):
+    source = keep_small(source)
     counts = count_labels(source, task)
     labels = order_labels(source, counts, task)
     preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)

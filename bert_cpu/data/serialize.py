@@ -74,7 +74,8 @@ def _serialize(window, kept, targets):
 
 
 def _entry(name, field):
-    return _FIRST + _sized(_key(name) + _sized(field))
+    content = b"".join((_key(name), _varint(len(field)), field))
+    return b"".join((_FIRST, _varint(len(content)), content))
 
 
 # A record's numbers of segments, and most often its label, are those of another.

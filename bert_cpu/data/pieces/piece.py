@@ -1,9 +1,7 @@
 """A piece: the records of a few thousand examples in a row, in one file."""
 
 import collections
-import contextlib
 import dataclasses
-import gc
 import hashlib
 import json
 import pathlib
@@ -13,6 +11,7 @@ from tokenizers import Tokenizer
 
 from bert_cpu import storage
 from bert_cpu.data.features import Featurizer
+from bert_cpu.data.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.data.pieces.plan import Plan
 from bert_cpu.data.pieces.shard_of import shard_of
 from bert_cpu.data.serialize import frame, serialize
@@ -70,7 +69,7 @@ class PieceWriter:
         Raises:
             UserError: if an example can't be encoded, or the disk is full.
         """
-        with _no_search_for_garbage():
+        with no_search_for_garbage():
             self._write(split, number, examples)
 
     def _write(self, split, number, examples):
@@ -154,21 +153,6 @@ def all_pieces(plan: Plan, part: int, num_parts: int) -> Iterator[tuple[str, int
     for split, planned in plan.splits.items():
         for number in pieces_of_part(planned.num_pieces, part, num_parts):
             yield split, number
-
-
-@contextlib.contextmanager
-def _no_search_for_garbage():
-    """Python looks for objects that hold each other whenever many are made.
-
-    A piece makes many, none of that kind, and looking would take a third of its time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _make_featurizer(plan, task, tokenizer):

@@ -20,6 +20,16 @@ def run_pieces(
     Raises:
         UserError: as `PieceWriter.write`; or if a process was ended from outside.
     """
+    try:
+        yield from _run(jobs, writer, others)
+    except BaseException:
+        # Before the directory that they write into is removed.
+        for other in others:
+            other.end()
+        raise
+
+
+def _run(jobs, writer, others):
     for other in others:
         other.begin(writer)
     for job in jobs:

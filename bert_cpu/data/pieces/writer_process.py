@@ -53,9 +53,12 @@ class WriterProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Ends it, whatever it does: a piece that is not whole doesn't count."""
         self._connection.close()
-        if self._given:
-            self._process.kill()  # A piece that is not whole doesn't count.
+        self._process.kill()
         self._process.wait()
 
     @property

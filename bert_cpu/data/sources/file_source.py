@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -40,7 +41,9 @@ def open_file(
     next(read())
     path = pathlib.Path(settings.data)
     source = carve_splits(path.name, read, given)
-    return dataclasses.replace(source, num_bytes=path.stat().st_size)
+    files = (settings.data, settings.validation, settings.test)
+    num_bytes = sum(os.path.getsize(file) for file in files if file is not None)
+    return dataclasses.replace(source, num_bytes=num_bytes)
 
 
 def read_file(path: str, settings: PrepareSettings, task: Task) -> Iterator[Example]:
