@@ -58,7 +58,8 @@ class PrepareSettings:
     # Examples in one TFRecord shard.
     shard_size: int = 50_000
     # Processes that prepare records, which are the same for any number of them.
-    # Each takes seconds to start. 0: one; on Ray, one a core of its cluster.
+    # 0: one a core, four at most, for files of 4 MB and more, else one; on Ray, one a
+    # core of its cluster.
     processes: int = 0
 
     def __post_init__(self):
