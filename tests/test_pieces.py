@@ -362,3 +362,9 @@ def test_much_text_gets_a_process_a_core(
     with contextlib.suppress(UserError):  # For nobody writes the pieces.
         tiny_records.prepare(tmp_path / "records", source, processes=processes)
     assert len(started) == expected - 1
+
+
+def test_a_writing_process_ends_with_the_one_that_started_it():
+    with WriterProcess() as other:
+        other._connection.close()  # As the system does when a process ends.
+        assert other._process.wait(timeout=60) == 0

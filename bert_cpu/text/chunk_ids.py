@@ -37,8 +37,10 @@ class ChunkIds:
         self._tokenizer = tokenizer
         # A word of the tokenizer's own, which can be told again between others.
         added = tokenizer.get_added_tokens_decoder()
-        self._between_id = min(added) if added else None
-        self._between = f" {added[self._between_id].content} " if added else ""
+        self._between_id = min(added, default=None)
+        self._between = ""
+        if self._between_id is not None:
+            self._between = f" {added[self._between_id].content} "
         self._known: dict[str, tuple[int, ...]] = {}
         self._poor_batches = 0
 

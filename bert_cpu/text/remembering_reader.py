@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -59,9 +60,10 @@ class RememberingReader:
         except (UnicodeEncodeError, TypeError):
             return self._plain(pairs)  # It says what is wrong.
         first, last, most = self._first, self._last, self._most
+        windows: list[Any] = [Tokens(first + ids[:most] + last) for ids in read]
         return [
-            Reading([Tokens(first + ids[:most] + last)], len(ids) > most)
-            for ids in read
+            Reading([window], len(ids) > most)
+            for window, ids in zip(windows, read, strict=True)
         ]
 
 

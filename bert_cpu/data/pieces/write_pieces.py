@@ -61,11 +61,12 @@ def _jobs(source, plan, missing) -> Iterator[Job]:
     filling = {split: _Filling() for split in plan.splits}
     examples = source.read()
     while left:
-        split, example = next(examples, (None, None))
-        if example is None:
+        try:
+            split, example = next(examples)
+        except StopIteration:
             raise UserError(
                 f"'{source.name}' was changed while it was read. Prepare it again."
-            )
+            ) from None
         piece = filling[split]
         piece.examples.append(example)
         if len(piece.examples) == _size(plan, split, piece.number):
