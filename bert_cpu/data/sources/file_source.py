@@ -42,7 +42,9 @@ def open_file(
     path = pathlib.Path(settings.data)
     source = carve_splits(path.name, read, given)
     files = (settings.data, settings.validation, settings.test)
-    num_bytes = sum(os.path.getsize(file) for file in files if file is not None)
+    # One that is missing is told of when it is read.
+    there = (file for file in files if file is not None and os.path.exists(file))
+    num_bytes = sum(map(os.path.getsize, there))
     return dataclasses.replace(source, num_bytes=num_bytes)
 
 
