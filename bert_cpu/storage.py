@@ -134,13 +134,20 @@ _MODEL_FIELDS: dict[str, Callable[[Any], bool]] = {
 
 
 @contextlib.contextmanager
-def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def written_aside(
+    path: pathlib.Path, is_flushed: bool = True
+) -> Iterator[pathlib.Path]:
     """Gives a path to write to, and renames it to `path` when all went well.
 
     The file is flushed to the disk before the rename, and the directory after it,
     so that a crash or a power failure at any moment leaves the old file or the new
     one, and files that are written one after the other appear in that order. On an
     error nothing is left.
+
+    Args:
+        path: the file.
+        is_flushed: whether a power failure counts. Without it, only the end of the
+            process at any moment does.
 
     Raises:
         UserError: if the disk is full.
@@ -150,9 +157,11 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         with full_disk_is_the_users(path):
             yield aside
-            _flush(aside)
+            if is_flushed:
+                _flush(aside)
             os.replace(aside, path)
-            _flush(path.parent)
+            if is_flushed:
+                _flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -195,10 +204,10 @@ def new_directory(target: pathlib.Path) -> Iterator[pathlib.Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write_json(path: pathlib.Path, content: object) -> None:
-    """Writes `content` as indented JSON, aside and renamed."""
+def write_json(path: pathlib.Path, content: object, is_flushed: bool = True) -> None:
+    """Writes `content` as indented JSON, aside and renamed; see `written_aside`."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    with written_aside(path) as aside:
+    with written_aside(path, is_flushed) as aside:
         aside.write_text(text, encoding="utf-8")
 
 

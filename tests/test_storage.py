@@ -163,6 +163,10 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     )
     storage.write_json(tmp_path / "a.json", 1)
     assert done == ["flushed", "named", "flushed"]
+    done.clear()
+    storage.write_json(tmp_path / "a.json", 2, is_flushed=False)
+    assert done == ["named"]
+    assert (tmp_path / "a.json").read_text() == "2\n"
 
 
 @needs_full_device

@@ -17,7 +17,9 @@ from bert_cpu.text.windows import Pair, Reading, WindowReader, uncut
 _BATCH_SIZE = 1000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+# Not frozen: of these there are several for each text, and a frozen one takes three
+# times as long to make.
+@dataclasses.dataclass(slots=True)
 class Window:
     """One window of an example as BERT reads it, with what is to be learned."""
 
@@ -26,7 +28,7 @@ class Window:
     targets: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Features:
     """All that is learned from one example."""
 

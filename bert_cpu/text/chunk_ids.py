@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
-# Chunks that are kept: some 50 MB. Then all are forgotten, and it begins anew.
-_MOST_CHUNKS = 200_000
+# Chunks that are kept: some 20 MB. Then all are forgotten, and it begins anew.
+_MOST_CHUNKS = 80_000
 # A longer one (a text of a script without spaces) will hardly come again.
 _LONGEST_KEPT = 64
 # Share of characters in chunks that were not known, from which remembering doesn't

@@ -10,7 +10,7 @@ from bert_cpu.text.chunk_ids import ChunkIds, parts_at_spaces
 from bert_cpu.text.windows import Pair, Reading, WindowReader
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Tokens:
     """What there is of an `Encoding` without places in a text."""
 

@@ -12,7 +12,7 @@ from bert_cpu.errors import UserError
 Pair = tuple[str, str | None]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Reading:
     """The tokens of an example."""
 

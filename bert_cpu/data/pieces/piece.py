@@ -98,7 +98,9 @@ class PieceWriter:
             shard = shards[shard_of(index, len(shards))]
             shard.extend(map(frame, serialize(features, task.targets)))
         path = piece_path(directory, split, number)
-        with storage.written_aside(path) as aside:
+        # Waiting for the disk twice a piece took a sixth of all time. A killed process
+        # leaves to the system what it wrote; of a power failure the digest tells.
+        with storage.written_aside(path, is_flushed=False) as aside:
             digest = hashlib.sha256()
             with aside.open("wb") as file:
                 for shard in shards:
@@ -113,7 +115,9 @@ class PieceWriter:
             shard_bytes=[sum(map(len, shard)) for shard in shards],
             sha256=digest.hexdigest(),
         )
-        storage.write_json(path.with_suffix(".json"), dataclasses.asdict(info))
+        storage.write_json(
+            path.with_suffix(".json"), dataclasses.asdict(info), is_flushed=False
+        )
 
 
 def piece_path(directory: pathlib.Path, split: str, number: int) -> pathlib.Path:
