@@ -64,6 +64,29 @@ def test_answers_are_those_of_one_interpreter(
     assert opened == [(instances, threads)]
 
 
+def test_interpreters_stay_open_for_the_next_texts(run_dir, small_blocks, opened):
+    model = open_model(run_dir, 1)
+    expected = list(answer_many(model, TEXTS, 2))
+    assert list(answer_many(model, TEXTS, 2)) == expected
+    assert opened == [(2, 1)]
+    pool = model.pool(2)
+    assert list(answer_many(model, TEXTS, 3)) == expected
+    assert opened == [(2, 1), (3, 1)]
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(lambda *_: None, [1], [1])
+
+
+def test_who_wants_no_more_answers_leaves_no_work_behind(run_dir, small_blocks):
+    model = open_model(run_dir, 1)
+    answers = answer_many(model, TEXTS, 2)
+    next(answers)
+    pool = model.pool(2)
+    answers.close()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(lambda *_: None, [1], [1])
+    assert list(answer_many(model, TEXTS, 2)) == list(answer_with(model, TEXTS))
+
+
 def test_pairs_are_answered_as_one_interpreter_does(run_dir, tmp_path, small_blocks):
     copied = pathlib.Path(shutil.copytree(run_dir / "tflite", tmp_path / "tflite"))
     tiny_model.edit_model(copied, text_pair=True)

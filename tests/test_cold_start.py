@@ -147,7 +147,7 @@ def test_one_text_prepares_one_signature(directory, opened):
 def test_a_pool_beside_it_leaves_a_model_no_content_to_hold(directory, opened):
     model = open_model(directory.parent, 1)
     expected = open_model(directory.parent, 1).answer("a quiet film")
-    with model.open_pool(1):
+    with model.pool(1):
         assert model.answer("a quiet film") == expected
     assert opened == ["model_content", "model_path"]
 

@@ -282,11 +282,12 @@ def test_int8_rows_are_off_by_half_a_step_of_their_row_at_most(table):
 
 
 def test_buckets_are_powers_of_two_and_then_max_length():
-    assert length_buckets(128) == [16, 32, 64, 128]
-    assert length_buckets(100) == [16, 32, 64, 100]
-    assert length_buckets(512) == [16, 32, 64, 128, 256, 512]
+    assert length_buckets(128) == [16, 24, 32, 48, 64, 96, 128]
+    assert length_buckets(100) == [16, 24, 32, 48, 64, 96, 100]
     assert length_buckets(8) == [8]
-    assert length_buckets(100, middle_lengths=True) == [16, 24, 32, 48, 64, 96, 100]
+    assert length_buckets(128, middle_lengths=False) == [16, 32, 64, 128]
+    assert length_buckets(100, middle_lengths=False) == [16, 32, 64, 100]
+    assert length_buckets(512, False) == [16, 32, 64, 128, 256, 512]
 
 
 def test_report_counts_what_longhand_says(exported, sequences, expected):

@@ -99,7 +99,7 @@ def measure_answering(
     if variant == "int8":
         tries = take_turns(lengths_ways, _SHARES[2] * (deadline - time.monotonic()))
     rows += measurement_rows("opening, and a text of each length", tries)
-    middles = choose_way("powers of two", tries or {"powers of two": []})
+    middles = choose_way("middles too", tries or {"middles too": []})
     return _conclude(
         default, _Choices(variant, by_variant, float32, one, usual, many, middles), rows
     )
@@ -218,12 +218,12 @@ def _conclude(default, choices, rows):
             f"the default ({choices.usual})."
         )
     middles = choices.middles.name == "middles too"
-    if middles:
-        verdict = "pay: texts are answered faster, and opening is not slower"
+    if not middles:
+        verdict = "are left out: opening takes longer with them than they save"
     elif choices.middles.rounds < LEAST_ROUNDS:
-        verdict = "are left out: there was no time to compare, or int8 is refused"
+        verdict = "stay: there was no time to compare, or int8 is refused"
     else:
-        verdict = "are left out: opening is slower with them, or they pay too little"
+        verdict = "stay: opening takes no longer with them than they save"
     findings.append(f"Lengths: signatures between the powers of two {verdict}.")
     threads = int(one.name.split(", ")[1].split()[0])
     return MeasuredAnswering(

@@ -14,8 +14,8 @@ from bert_cpu.task import Task
 VARIANTS = ("float32", "int8")
 
 
-def length_buckets(max_length: int, middle_lengths: bool = False) -> list[int]:
-    """The lengths that get a signature: powers of two, then `max_length`.
+def length_buckets(max_length: int, middle_lengths: bool = True) -> list[int]:
+    """The lengths that get a signature: powers of two and middles, then `max_length`.
 
     A short text then does not pay for the longest one.
 
@@ -25,7 +25,7 @@ def length_buckets(max_length: int, middle_lengths: bool = False) -> list[int]:
 
     Example:
     >>> length_buckets(100)
-    [16, 32, 64, 100]
+    [16, 24, 32, 48, 64, 96, 100]
     """
     powers = [16, 32, 64, 128, 256, 512]
     middles = [power // 2 * 3 for power in powers] if middle_lengths else []

@@ -24,8 +24,9 @@ class Answering:
     threads_each: int
     # Take float32 where a model has both files, as int8 is slower here.
     refuses_int8: bool = False
-    # Convert with signatures between the powers of two as well.
-    middle_lengths: bool = False
+    # Convert with signatures between the powers of two as well: less padding for a
+    # text, and more memory for an interpreter that has met all lengths.
+    middle_lengths: bool = True
 
 
 def choose_answering(
@@ -61,7 +62,7 @@ def choose_answering(
         )
     measured = tuned.answering if tuned else None
     refuses_int8 = measured.refuses_int8 if measured else False
-    middle_lengths = measured.middle_lengths if measured else False
+    middle_lengths = measured.middle_lengths if measured else True
     if threads:
         many = (instances or 1, threads)
     elif instances:

@@ -77,6 +77,7 @@ class TFLiteModel:
         )
         self._path = path
         self._interpreter = BucketedInterpreter(path, self.buckets, threads, content)
+        self._pool: InterpreterPool | None = None
 
     @classmethod
     def open(
@@ -186,13 +187,29 @@ class TFLiteModel:
         """
         return self._path.stat().st_size * len(self.buckets)
 
-    def open_pool(self, instances: int, threads: int = 1) -> "InterpreterPool":
-        """More interpreters of the same file; see `InterpreterPool`."""
+    def pool(self, instances: int, threads: int = 1) -> "InterpreterPool":
+        """More interpreters of the same file; see `InterpreterPool`.
+
+        They stay open, since packing the weights takes as long as hundreds of short
+        texts: who asks for as many again gets the same. Asked for others, it closes
+        these.
+        """
         # Slow to import, and not needed for one text.
         from bert_cpu.runtime.interpreter_pool import InterpreterPool
 
-        self._interpreter.drop_content()
-        return InterpreterPool(self._path, self.buckets, instances, threads)
+        pool = self._pool
+        if pool is None or (pool.instances, pool.threads) != (instances, threads):
+            self._interpreter.drop_content()
+            self.close_pool()
+            pool = InterpreterPool(self._path, self.buckets, instances, threads)
+            self._pool = pool
+        return pool
+
+    def close_pool(self) -> None:
+        """Frees what `pool` opened; what waits there is left undone."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
 
 _NUM_TEXTS = {False: "one text", True: "a pair of texts"}

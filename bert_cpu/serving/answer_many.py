@@ -51,12 +51,17 @@ def answer_many(
         yield from answer_with(model, everything)
         return
     position = 0
-    with model.open_pool(instances, threads) as pool:
+    pool = model.pool(instances, threads)
+    try:
         for block, error in _blocks(everything):
             yield from _answer_block(model, pool, block, position)
             position += len(block)
             if error is not None:
                 raise error
+    except BaseException:
+        # Nobody waits any more for the rest of the block.
+        model.close_pool()
+        raise
 
 
 def _blocks(
