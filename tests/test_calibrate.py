@@ -216,19 +216,23 @@ def test_threads_and_interpreters_are_those_that_were_fastest(paced):
     assert (answering.threads, answering.instances, answering.threads_each) == (4, 2, 4)
 
 
-def test_middle_lengths_must_not_make_opening_slower(paced, monkeypatch):
-    """The faster texts are not worth it, if `predict` starts later."""
+def test_middle_lengths_are_left_out_where_they_only_cost(paced, monkeypatch):
+    """Opening takes longer with them, and no text is answered faster."""
 
     class SlowToOpen(FakeInterpreter):
         def __init__(self, path, buckets, threads):
             super().__init__(path, buckets, threads)
             time.sleep(0.001 * len(buckets) if self.is_slow else 0.02 / len(buckets))
 
-    for is_slow, expected in ((True, False), (False, True)):
+    for is_slow, middles, expected in (
+        (True, 1.0, False),
+        (True, 0.5, True),
+        (False, 1.0, True),
+    ):
         SlowToOpen.is_slow = is_slow
         with monkeypatch.context() as patch:
             patch.setitem(globals(), "FakeInterpreter", SlowToOpen)
-            found = paced(usual_pace, middles=0.5)
+            found = paced(usual_pace, middles=middles)
         assert found.answering.middle_lengths is expected
 
 

@@ -219,11 +219,11 @@ def _conclude(default, choices, rows):
         )
     middles = choices.middles.name == "middles too"
     if not middles:
-        verdict = "are left out: opening takes longer with them than they save"
+        verdict = "are left out: they make nothing faster, and opening slower"
     elif choices.middles.rounds < LEAST_ROUNDS:
         verdict = "stay: there was no time to compare, or int8 is refused"
     else:
-        verdict = "stay: opening takes no longer with them than they save"
+        verdict = "stay: texts between are answered faster with them"
     findings.append(f"Lengths: signatures between the powers of two {verdict}.")
     threads = int(one.name.split(", ")[1].split()[0])
     return MeasuredAnswering(
