@@ -16,9 +16,9 @@ import tiny_model
 from ai_edge_litert.interpreter import Interpreter
 
 from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
-from bert_cpu.commands.uncollected import uncollected
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import Answering
+from bert_cpu.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.runtime import bucketed_interpreter, tflite_model
 from bert_cpu.runtime.begin_reading import begin_reading
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
@@ -308,9 +308,9 @@ def test_the_threads_of_numpy_are_as_given_again(monkeypatch, given):
 
 
 def test_garbage_is_looked_for_again():
-    with uncollected():
+    with no_search_for_garbage():
         assert not gc.isenabled()
-        with uncollected():
+        with no_search_for_garbage():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()

@@ -13,6 +13,7 @@ FLOORS = {
     # Floors 0 and 6 have steps: `text` may name a setting, and not the reverse.
     "errors": 0.0,
     "native_noise": 0.0,
+    "no_search_for_garbage": 0.0,
     "settings": 0.1,
     "pretrain_settings": 0.12,
     "tune_settings": 0.12,
@@ -50,6 +51,7 @@ TRAINING_ONLY = {"h5py", "jieba", "keras_tuner", "matplotlib", "scipy", "sklearn
 LIGHT = {
     "errors",
     "native_noise",
+    "no_search_for_garbage",
     "settings",
     "pretrain_settings",
     "tune_settings",

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
-from bert_cpu.commands.uncollected import uncollected
 from bert_cpu.errors import UserError
+from bert_cpu.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.runtime.begin_reading import begin_reading
 from bert_cpu.serving.answering_here import answering_here
 
@@ -54,7 +54,7 @@ def run(
     if note:
         print(note, file=sys.stderr)
     reading = begin_reading(model, variant, answering.refuses_int8)
-    with uncollected(), single_threaded_numpy():
+    with no_search_for_garbage(), single_threaded_numpy():
         # While the model is read: these import NumPy, the tokenizer and LiteRT.
         from bert_cpu.serving.answer import answer_with, open_model
 

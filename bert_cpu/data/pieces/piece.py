@@ -11,12 +11,12 @@ from tokenizers import Tokenizer
 
 from bert_cpu import storage
 from bert_cpu.data.features import Featurizer
-from bert_cpu.data.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.data.pieces.plan import Plan
 from bert_cpu.data.pieces.shard_of import shard_of
 from bert_cpu.data.serialize import frame, serialize
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
+from bert_cpu.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.task import Task
 from bert_cpu.text.preprocess import Preprocess
 

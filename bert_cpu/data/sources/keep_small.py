@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Iterator
 
-from bert_cpu.data.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.data.sources.source import Source
 from bert_cpu.example import Example
+from bert_cpu.no_search_for_garbage import no_search_for_garbage
 
 # Of the files. With as many examples at most, below a hundred MB of memory.
 _MOST_BYTES = 16 * 2**20
