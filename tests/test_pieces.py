@@ -317,7 +317,7 @@ def test_a_process_that_was_killed_is_one_line(tmp_path, monkeypatch):
     message = refusal_of(lambda: prepare(tmp_path / "records", processes=2))
     assert message == (
         "A process that prepared records was ended from outside, perhaps for want of "
-        "memory. Ask for fewer --processes; what is done is kept."
+        "memory. Ask for fewer --processes."
     )
 
 

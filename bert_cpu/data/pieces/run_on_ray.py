@@ -66,7 +66,7 @@ def run_on_ray(
     except ray.exceptions.RayActorError as error:
         raise UserError(
             "A process of Ray that prepared records was ended, perhaps for want of "
-            "memory or of a machine. Prepare again: what is done is kept."
+            "memory or of a machine. Prepare again."
         ) from error
     finally:
         if started_here:

@@ -120,7 +120,7 @@ class WriterProcess:
 def _ended():
     return UserError(
         "A process that prepared records was ended from outside, perhaps for want of "
-        "memory. Ask for fewer --processes; what is done is kept."
+        "memory. Ask for fewer --processes."
     )
 
 
