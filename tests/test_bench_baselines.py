@@ -102,7 +102,8 @@ def test_results_of_other_options_are_not_mixed_in(tmp_path, pythons):
         compare(plan_of(test="other.json"), ["ours"], [0], tmp_path, pythons)
 
 
-def test_the_table_has_means_and_differences():
+@pytest.mark.parametrize("baseline", [BASELINE, f"{BASELINE}-bfloat16"])
+def test_the_table_has_means_and_differences(baseline):
     def result(seed, f1, seconds):
         test = {"f1": f1, "exact_match": 0.5}
         return {
@@ -115,7 +116,7 @@ def test_the_table_has_means_and_differences():
     table = results_table(
         {
             "ours": [result(0, 0.50, 100.0), result(2, 0.53, 140.0)],
-            BASELINE: [result(0, 0.51, 250.0), result(2, 0.51, 350.0)],
+            baseline: [result(0, 0.51, 250.0), result(2, 0.51, 350.0)],
         }
     )
     head, _, ours, theirs = table.splitlines()

@@ -124,7 +124,7 @@ def compare(
 
 
 def results_table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """A Markdown table with a row a run, compared with the float32 baseline.
+    """A Markdown table with a row a run, compared with the first baseline's.
 
     Args:
         results: as `compare` returns them. The first of the metrics has its seeds
@@ -132,7 +132,9 @@ def results_table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """
     metrics = next(iter(results.values()))[0]["test"]
     first, *others = metrics
-    baseline = results.get(BASELINE)
+    baseline = next(
+        (each for run, each in results.items() if run.startswith(BASELINE)), None
+    )
     seeds = [str(each["seed"]) for each in next(iter(results.values()))]
     names = (
         *("run", f"{first}, seeds {', '.join(seeds)}", "mean", "difference, points"),
@@ -145,7 +147,7 @@ def results_table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         cells = [RUNS[run][0], ", ".join(f"{score:.4f}" for score in scores)]
         cells.append(f"{_mean(scores):.4f}")
         difference = speed = ""
-        if baseline and run != BASELINE:
+        if baseline and each is not baseline:
             theirs = _mean([result["test"][first] for result in baseline])
             difference = f"{100 * (_mean(scores) - theirs):+.2f}"
             speed = f"{_seconds(baseline) / _seconds(each):.2f} ×"
