@@ -24,6 +24,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.layers.dropout import Dropout
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.cluster.read_cluster import read_cluster
+from bert_cpu.training.cluster.share_memory import SWITCH
 from bert_cpu.training.launch import launch_workers
 from bert_cpu.training.run_directory import start_run
 
@@ -256,11 +257,12 @@ def two_workers(directory):
     """Trains in two, once for each way: their weights and what dropout left of ones."""
 
     @functools.cache
-    def train(accumulate):
+    def train(accumulate, shared="1"):
         script = str(tiny_run.TESTS / "three_steps.py")
         command = [sys.executable, script, str(directory), str(accumulate)]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", tiny_run.environment()["PYTHONPATH"])
+            patch.setenv(SWITCH, shared)
             assert launch_workers(command, 2, 1) == 0
         return [
             safetensors.numpy.load_file(directory / f"worker-{index}.safetensors")
@@ -271,10 +273,19 @@ def two_workers(directory):
 
 
 @needs_two_cores
-# Two updates of two batches and one, or an update a batch.
-@pytest.mark.parametrize("accumulate", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_two_workers_agree_with_one(directory, two_workers, accumulate):
-    two, _ = two_workers(accumulate)
+@pytest.mark.parametrize(
+    # Two updates of two batches and one, or an update a batch. In memory that both
+    # share, or by TensorFlow's messages.
+    "accumulate, shared",
+    [
+        (1, "1"),
+        pytest.param(2, "1", marks=pytest.mark.slow),
+        (1, "0"),
+        pytest.param(2, "0", marks=pytest.mark.slow),
+    ],
+)
+def test_two_workers_agree_with_one(directory, two_workers, accumulate, shared):
+    two, _ = two_workers(accumulate, shared)
     losses, one, _ = three_steps.train(directory, Cluster(), accumulate)
     assert len(losses) == 3
     assert two[0].keys() == two[1].keys() == one.keys()

@@ -20,13 +20,16 @@ from bert_cpu.layers.dropout import Dropout
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.tasks.classify import Classify
+from bert_cpu.training import sum_gradients, sum_in_memory
+from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.cluster.read_cluster import read_cluster
+from bert_cpu.training.cluster.share_memory import SWITCH
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.step import make_train_step
 from bert_cpu.training.strategy import make_strategy, wait_for_all
-from bert_cpu.training.sum_gradients import make_gradient_sum
 
 NUM_STEPS = 3
+BATCH_SIZE = 30
 
 
 def train(directory, cluster, accumulate):
@@ -45,12 +48,24 @@ def train(directory, cluster, accumulate):
         optimizer = AdamW(0.01, clip_norm=1.0, ema_momentum=0.5, epsilon=1e-3)
     batches = training_batches(
         manifest,
-        30,
+        BATCH_SIZE,
         seed=0,
         epoch=0,
         worker=cluster.index,
         num_workers=cluster.num_workers,
     )
+    # As if tables were large for so few tokens, so that rows of them are gathered.
+    for module in (sum_gradients, sum_in_memory):
+        module.is_gathered = lambda *_: True
+    chosen = choose_gradient_sum(
+        strategy,
+        cluster,
+        model.trainable_variables,
+        most_tokens=BATCH_SIZE * manifest.max_length,
+    )
+    if cluster.num_workers > 1:
+        in_memory = os.environ.get(SWITCH) != "0"
+        assert chosen.__module__.endswith("sum_in_memory") == in_memory
     step = make_train_step(
         model,
         task.losses,
@@ -58,10 +73,7 @@ def train(directory, cluster, accumulate):
         strategy,
         accumulate,
         batches.element_spec,
-        # As if the table were large for so few tokens, so that its rows are gathered.
-        sum_gradients=make_gradient_sum(
-            model.trainable_variables, cluster.num_workers, most_tokens=1
-        ),
+        sum_gradients=chosen,
     )
     losses = []
     for number, batch in enumerate(batches, start=1):

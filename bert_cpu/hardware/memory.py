@@ -51,6 +51,7 @@ def estimate_training_memory(
     ema: bool = False,
     accumulate: bool = False,
     dtype: str = "float32",
+    num_workers: int = 1,
 ) -> MemoryEstimate:
     """Estimates the peak of one training process, to about a fifth.
 
@@ -63,6 +64,7 @@ def estimate_training_memory(
         ema: whether a moving average of the weights is kept.
         accumulate: whether gradients of several batches are summed.
         dtype: "float32" or "bfloat16", of matrix products.
+        num_workers: that train together, of which this process is one.
 
     Returns:
         MemoryEstimate.
@@ -70,12 +72,15 @@ def estimate_training_memory(
     parameters = shape.parameters + shape.head_parameters
     trained = round(trainable_share * shape.parameters) + shape.head_parameters
     # Clipping by the global norm makes a second copy of all gradients.
-    gradient_copies = 2 + accumulate
+    gradient_copies = 2.0 + accumulate
+    if num_workers > 1:
+        # What it brings to the sum, and its part of what all get.
+        gradient_copies += 1 + 1 / num_workers
     adam_copies = 2 + ema  # Its two moments.
     blocks = _trained_blocks(shape, trainable_share) + _BLOCKS_OF_GRADIENTS
     return MemoryEstimate(
         weights=parameters * _FLOAT32,
-        gradients=trained * gradient_copies * _FLOAT32,
+        gradients=round(trained * gradient_copies) * _FLOAT32,
         optimizer=trained * adam_copies * _FLOAT32,
         activations=blocks * _kept_by_block(shape, batch_size, length, dtype),
         runtime=_TENSORFLOW,

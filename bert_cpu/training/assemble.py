@@ -26,6 +26,7 @@ from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import make_task
 from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
+from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.class_weights import class_weights
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.evaluate import Evaluation
@@ -36,7 +37,6 @@ from bert_cpu.training.records import open_records
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import make_strategy
-from bert_cpu.training.sum_gradients import make_gradient_sum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,10 +149,14 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
             settings.accumulate,
             spec,
             is_compiled,
-            sum_gradients=make_gradient_sum(
+            sum_gradients=choose_gradient_sum(
+                strategy,
+                cluster,
                 model.trainable_variables,
-                cluster.num_workers,
-                settings.batch_size // cluster.num_workers * manifest.max_length,
+                # Gradients that wait for others are dense.
+                settings.batch_size // cluster.num_workers * manifest.max_length
+                if settings.accumulate == 1
+                else None,
                 profile.dtype,
             ),
         ),
@@ -225,4 +229,5 @@ def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
         ema=settings.ema > 0,
         accumulate=settings.accumulate > 1,
         dtype=profile.dtype,
+        num_workers=cluster.num_workers,
     )

@@ -38,6 +38,7 @@ from bert_cpu.tasks.pretrain import (
     pretraining_sums,
 )
 from bert_cpu.training.choose_compiled import choose_compiled
+from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
@@ -47,7 +48,6 @@ from bert_cpu.training.pretraining_data import lengths_of, open_pretraining_reco
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import make_strategy, wait_for_all
-from bert_cpu.training.sum_gradients import make_gradient_sum
 from bert_cpu.training.word_start import open_word_start
 from bert_cpu.training.work import count_weights, describe_work
 
@@ -155,9 +155,10 @@ def run_pretraining(
             spec,
             choose_compiled(settings.compile, sum(steps), lengths),
             # The table of words is the masked words' head too, and sent whole.
-            sum_gradients=make_gradient_sum(
+            sum_gradients=choose_gradient_sum(
+                strategy,
+                cluster,
                 model.trainable_variables,
-                cluster.num_workers,
                 dtype=profile.dtype,
             ),
         ),

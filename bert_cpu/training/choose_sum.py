@@ -1,0 +1,36 @@
+"""Which way gradients of several workers take."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.sum_gradients import make_gradient_sum
+from bert_cpu.training.sum_in_memory import make_memory_sum
+
+
+def choose_gradient_sum(
+    strategy: tf.distribute.Strategy,
+    cluster: Cluster,
+    variables: Sequence[keras.Variable],
+    most_tokens: int | None = None,
+    dtype: str = "float32",
+) -> Callable:
+    """Sums in memory if all workers are on one machine, else over the network.
+
+    Args:
+        strategy: of these workers, all of which must call this.
+        cluster: the workers; of one alone nothing is summed.
+        variables, most_tokens, dtype: as `make_gradient_sum` has them.
+
+    Returns:
+        What `make_gradient_sum` returns.
+    """
+    over_network = make_gradient_sum(variables, cluster.num_workers, most_tokens, dtype)
+    if cluster.num_workers == 1:
+        return over_network
+    return (
+        make_memory_sum(strategy, cluster, variables, most_tokens, over_network)
+        or over_network
+    )

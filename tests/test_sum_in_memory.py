@@ -1,0 +1,107 @@
+"""Gradients summed in memory: the same as over the network, in every form they have."""
+
+import contextlib
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from test_shared_sum import Together
+
+from bert_cpu.training import sum_in_memory
+from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.sum_in_memory import make_memory_sum
+
+ROWS = 2000
+VARIABLES = [
+    types.SimpleNamespace(path=path, shape=shape)
+    for path, shape in (
+        ("embeddings/token/embeddings", (ROWS, 2)),
+        ("block_0/attention/query/kernel", (2, 1, 2)),
+        ("logits/bias", (ROWS,)),
+    )
+]
+CLUSTER = ("127.0.0.1:1", "127.0.0.1:2")
+
+
+def gradients(index):
+    rows = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])[: 2 + index] * (1 + index)
+    slices = tf.IndexedSlices(
+        rows, tf.constant([7, 99, 7])[: 2 + index], tf.constant([ROWS, 2])
+    )
+    others = [tf.fill(v.shape, 1.001953125 * (1 + index)) for v in VARIABLES[1:]]
+    return [slices, *others]
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Calls `work(index, sum)` as each of two workers; gives what they return."""
+    together = Together(2)
+    shared = []
+
+    def share(num_bytes, index, num_workers, tell, all_say, available):
+        shared.append(together.share(index, num_bytes))
+        return shared[-1]
+
+    monkeypatch.setattr(sum_in_memory, "share_memory", share)
+
+    def run(work, otherwise=None, most_tokens=3, workers=CLUSTER):
+        def as_worker(index):
+            cluster = Cluster(workers, index)
+            return work(
+                index,
+                make_memory_sum(None, cluster, VARIABLES, most_tokens, otherwise),
+            )
+
+        return together.run(as_worker)
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: [each.close() for each in shared])
+        yield run
+
+
+@pytest.mark.parametrize("most_tokens", [3, ROWS, None])
+def test_rows_and_dense_gradients_add_up(two, most_tokens):
+    def work(index, sum_gradients):
+        # Traced as training traces it, and called twice.
+        step = tf.function(
+            lambda number: sum_gradients(None, gradients(index), [number, 2.0 * number])
+        )
+        step(tf.constant(5.0))
+        return step(tf.constant(1.0 + index))
+
+    expected = [
+        sum(tf.convert_to_tensor(gradients(index)[number]).numpy() for index in (0, 1))
+        for number in range(len(VARIABLES))
+    ]
+    for summed, numbers in two(work, most_tokens=most_tokens):
+        for found, wanted in zip(summed, expected, strict=True):
+            np.testing.assert_array_equal(found.numpy(), wanted)
+        assert [float(number) for number in numbers] == [3.0, 6.0]
+
+
+def test_numbers_alone_are_summed_where_gradients_wait(two):
+    def work(index, sum_gradients):
+        return sum_gradients(None, [], [tf.constant(1.0), tf.constant(float(index))])
+
+    for summed, numbers in two(work):
+        assert (summed, [float(number) for number in numbers]) == ([], [2.0, 1.0])
+
+
+def test_a_table_of_which_all_is_given_takes_the_other_way(two):
+    def work(index, sum_gradients):
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients(index)]
+        return sum_gradients("replica", dense, [1.0])
+
+    def otherwise(replica, gradients, numbers):
+        assert (replica, len(gradients)) == ("replica", 3)
+        return "over", "network"
+
+    assert two(work, otherwise) == [("over", "network")] * 2
+
+
+def test_workers_of_two_hosts_do_not_try(two):
+    def work(index, sum_gradients):
+        return sum_gradients
+
+    assert two(work, workers=("host-a:1", "host-b:1")) == [None, None]
