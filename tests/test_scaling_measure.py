@@ -32,6 +32,7 @@ from bench.scaling.split_step import split_step
 from bench.scaling.start_team import start_team
 from bench.scaling.step_time import step_time
 from bench.take_turns import Turn
+from bert_cpu.training.cluster.cluster import Cluster
 
 TESTS = str(pathlib.Path(__file__).parent)
 CORES = sorted(os.sched_getaffinity(0))
@@ -281,7 +282,7 @@ def test_every_variant_of_a_step_and_its_all_reduce_is_played():
 @pytest.mark.parametrize(
     "variant, expected",
     [
-        (reduce_variants.TRAINING, {"most_tokens": 9, "dtype": "bfloat16"}),
+        (reduce_variants.NETWORK, {"most_tokens": 9, "dtype": "bfloat16"}),
         (reduce_variants.FLOAT32, {"most_tokens": 9, "dtype": "float32"}),
         (reduce_variants.WHOLE_TABLE, {"most_tokens": None, "dtype": "float32"}),
         (
@@ -303,14 +304,16 @@ def test_a_variant_is_training_s_own_sum_with_other_choices(
     monkeypatch.setattr(
         sum_gradients, "make_gradient_sum", lambda *all, **named: given.append(named)
     )
-    reduce_variants.variant_sum(variant, [], 2, most_tokens=9, dtype="bfloat16")
+    reduce_variants.variant_sum(
+        variant, None, Cluster(), [], most_tokens=9, dtype="bfloat16"
+    )
     assert given == [expected]
 
 
 def test_without_all_reduce_each_keeps_its_own():
     import tensorflow as tf
 
-    keep = reduce_variants.variant_sum(reduce_variants.NONE, [], 2)
+    keep = reduce_variants.variant_sum(reduce_variants.NONE, None, Cluster(), [])
     gradients, numbers = keep(None, [tf.constant([1.0])], [2.0])
     assert (float(gradients[0][0]), numbers) == (1.0, [2.0])
 

@@ -103,7 +103,7 @@ class WorkerSteps:
         return count * examples, {"seconds": seconds} | self._sizes()
 
     def _sizes(self):
-        """Bytes of what workers exchange, as training sends it."""
+        """Bytes of what workers exchange over a network, as training sends it."""
         variables = self._model.trainable_variables
         width = self._gradients[self._table].shape[1]
         num_bytes = [
@@ -181,8 +181,9 @@ class WorkerSteps:
     def _sum(self, variables, variant, times):
         return variant_sum(
             variant,
+            self._strategy,
+            self._cluster,
             variables,
-            self._strategy.num_replicas_in_sync,
             most_tokens=self._num_tokens(times),
             dtype=self._dtype,
         )

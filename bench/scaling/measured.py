@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.ours.reduce_variants import NONE, TRAINING
+from bench.ours.reduce_variants import NETWORK, NONE, TRAINING
 from bench.ours.worker_steps import CHECKPOINT, TINY, UPDATE
 from bench.scaling.costs import Costs
 from bench.scaling.players import ONE, ONE_OF_TWICE, REDUCING, TWICE, bare, whole
@@ -109,7 +109,7 @@ def _costs(turns, batch, num_workers, start_seconds):
         for extras in (turns[whole(TRAINING)][0].extras, turns[ONE][0].extras)
     )
     message = statistics.median(_slowest(turns[TINY])) / (2 * (num_workers - 1))
-    all_reduce = statistics.median(_slowest(turns[bare(TRAINING)]))
+    all_reduce = statistics.median(_slowest(turns[bare(NETWORK)]))
     messages, sent = sent_by_each(**theirs, num_workers=num_workers)
     per_byte = (all_reduce - messages * message) / sent
     checkpoints = [
