@@ -542,6 +542,8 @@ def test_each_setting_moves_its_own_part_of_the_estimate():
     assert plain.weights == weights
     assert estimate(ema=True).optimizer - plain.optimizer == weights
     assert estimate(accumulate=True).gradients - plain.gradients == weights
+    # What it brings, and half of what two get.
+    assert estimate(num_workers=2).gradients - plain.gradients == weights * 3 // 2
     assert estimate(batch_size=64).activations == 2 * plain.activations
     # Attention's part grows with the square.
     assert estimate(length=256).activations > 2 * plain.activations

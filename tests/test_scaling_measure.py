@@ -277,6 +277,8 @@ def test_every_variant_of_a_step_and_its_all_reduce_is_played():
         "update",
         "checkpoint",
     }
+    # The model of many machines begins with what messages cost.
+    assert players["tiny"].how == {"work": "tiny", "variant": "over the network"}
 
 
 @pytest.mark.parametrize(
@@ -302,12 +304,38 @@ def test_a_variant_is_training_s_own_sum_with_other_choices(
 
     given = []
     monkeypatch.setattr(
-        sum_gradients, "make_gradient_sum", lambda *all, **named: given.append(named)
+        sum_gradients,
+        "make_gradient_sum",
+        lambda *all, **named: given.append((all, named)),
     )
+    cluster = Cluster(("here:1", "here:2"))
     reduce_variants.variant_sum(
-        variant, None, Cluster(), [], most_tokens=9, dtype="bfloat16"
+        variant, None, cluster, [], most_tokens=9, dtype="bfloat16"
     )
-    assert given == [expected]
+    assert given == [(([], 2), expected)]
+
+
+def test_training_chooses_as_it_does(monkeypatch):
+    from bert_cpu.training import choose_sum
+
+    given = []
+    monkeypatch.setattr(
+        choose_sum,
+        "choose_gradient_sum",
+        lambda *all, **named: given.append((all, named)) or ("sum", "memory"),
+    )
+    cluster = Cluster(("here:1", "here:2"))
+    chosen = reduce_variants.variant_sum(
+        reduce_variants.TRAINING,
+        "strategy",
+        cluster,
+        [],
+        most_tokens=9,
+        dtype="float32",
+    )
+    assert chosen == "sum"
+    named = {"most_tokens": 9, "dtype": "float32"}
+    assert given == [(("strategy", cluster, []), named)]
 
 
 def test_without_all_reduce_each_keeps_its_own():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_cpu.training.cluster import share_memory as share_memory_module
-from bert_cpu.training.cluster.share_memory import NAME_BYTES, SWITCH, share_memory
+from bert_cpu.training.cluster.share_memory import NAME_BYTES, share_memory
 from bert_cpu.training.cluster.shared_sum import (
     Room,
     SharedSum,
@@ -29,15 +29,25 @@ class Together:
 
     def run(self, work):
         """Calls `work(index)` in a thread each; gives what they return."""
-        with concurrent.futures.ThreadPoolExecutor(self.num_workers) as threads:
-            return list(threads.map(work, range(self.num_workers), timeout=30))
+        futures = [concurrent.futures.Future() for _ in range(self.num_workers)]
+
+        def fulfil(index):
+            try:
+                futures[index].set_result(work(index))
+            except BaseException as error:
+                futures[index].set_exception(error)
+
+        for index in range(self.num_workers):
+            # Not waited for at the end, or one that hangs would hang all tests.
+            threading.Thread(target=fulfil, args=(index,), daemon=True).start()
+        return [future.result(30) for future in futures]
 
     def share(self, index, num_bytes, **changes):
         asked = {
             "tell": lambda name: self._all(index, name)[0],
             "all_say": lambda is_so: all(self._all(index, is_so)),
         }
-        asked |= {"available": 1 << 20} | changes
+        asked |= {"available": 1 << 20, "own": range(num_bytes)} | changes
         return share_memory(num_bytes, index, self.num_workers, **asked)
 
     def _all(self, index, said):
@@ -209,10 +219,9 @@ def test_none_shares_if_one_can_not(without, monkeypatch):
     assert together.run(work) == [None, None]
 
 
-def test_none_shares_what_is_too_large_or_somewhere_else(monkeypatch):
+def test_none_shares_with_another_machine(monkeypatch):
     monkeypatch.setattr(share_memory_module, "_SECONDS", 0.2)
     together = Together(2)
-    assert together.run(lambda index: together.share(index, 1 << 20)) == [None, None]
 
     def on_another_machine(index):
         # There is no such socket there.
@@ -226,7 +235,25 @@ def test_none_shares_what_is_too_large_or_somewhere_else(monkeypatch):
     assert together.run(on_another_machine) == [None, None]
 
 
-def test_a_switch_turns_it_off(monkeypatch):
-    monkeypatch.setenv(SWITCH, "0")
+def test_another_users_process_gets_nothing(monkeypatch):
+    monkeypatch.setattr(share_memory_module, "_SECONDS", 0.2)
+    monkeypatch.setattr(share_memory_module.os, "geteuid", lambda: 12345)
     together = Together(2)
     assert together.run(lambda index: together.share(index, 64)) == [None, None]
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_none_shares_where_one_has_too_little_memory(short, monkeypatch):
+    monkeypatch.setattr(share_memory_module, "_SECONDS", 0.2)
+    together = Together(2)
+
+    def work(index):
+        return together.share(index, 64, available=127 if index == short else 128)
+
+    assert together.run(work) == [None, None]
+
+
+def test_what_workers_write_first_is_all_there_is_once():
+    room = Room(128, 192, 3)
+    parts = [room.of_worker(index) for index in range(3)]
+    assert [place for part in parts for place in part] == list(range(room.num_bytes))

@@ -23,8 +23,7 @@ from bert_cpu.commands import train as train_command
 from bert_cpu.errors import UserError
 from bert_cpu.layers.dropout import Dropout
 from bert_cpu.training.cluster.cluster import Cluster
-from bert_cpu.training.cluster.read_cluster import read_cluster
-from bert_cpu.training.cluster.share_memory import SWITCH
+from bert_cpu.training.cluster.read_cluster import SWITCH, read_cluster
 from bert_cpu.training.launch import launch_workers
 from bert_cpu.training.run_directory import start_run
 
@@ -257,7 +256,7 @@ def two_workers(directory):
     """Trains in two, once for each way: their weights and what dropout left of ones."""
 
     @functools.cache
-    def train(accumulate, shared="1"):
+    def train(accumulate, shared):
         script = str(tiny_run.TESTS / "three_steps.py")
         command = [sys.executable, script, str(directory), str(accumulate)]
         with pytest.MonkeyPatch.context() as patch:
@@ -297,7 +296,7 @@ def test_two_workers_agree_with_one(directory, two_workers, accumulate, shared):
 
 @needs_two_cores
 def test_each_worker_drops_by_choices_of_its_own(two_workers):
-    _, (first, second) = two_workers(1)
+    _, (first, second) = two_workers(1, "1")
     layer = Dropout(0.5, seed=1)
     alone = [layer(tf.ones(999), training=True).numpy() for _ in range(2)]
     # Or a run of one process would not be what it was before there were several.

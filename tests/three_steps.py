@@ -20,10 +20,8 @@ from bert_cpu.layers.dropout import Dropout
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.tasks.classify import Classify
-from bert_cpu.training import sum_gradients, sum_in_memory
-from bert_cpu.training.choose_sum import choose_gradient_sum
+from bert_cpu.training import choose_sum, sum_gradients, sum_in_memory
 from bert_cpu.training.cluster.read_cluster import read_cluster
-from bert_cpu.training.cluster.share_memory import SWITCH
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.step import make_train_step
 from bert_cpu.training.strategy import make_strategy, wait_for_all
@@ -54,18 +52,18 @@ def train(directory, cluster, accumulate):
         worker=cluster.index,
         num_workers=cluster.num_workers,
     )
-    # As if tables were large for so few tokens, so that rows of them are gathered.
-    for module in (sum_gradients, sum_in_memory):
-        module.is_gathered = lambda *_: True
-    chosen = choose_gradient_sum(
+    if cluster.num_workers > 1:
+        # As if tables were large for so few tokens, so that rows of them are gathered.
+        for module in (sum_gradients, sum_in_memory):
+            module.is_gathered = lambda *_: True
+        if cluster.shares_memory:
+            choose_sum.make_gradient_sum = never
+    chosen, _ = choose_sum.choose_gradient_sum(
         strategy,
         cluster,
         model.trainable_variables,
-        most_tokens=BATCH_SIZE * manifest.max_length,
+        BATCH_SIZE * manifest.max_length if accumulate == 1 else None,
     )
-    if cluster.num_workers > 1:
-        in_memory = os.environ.get(SWITCH) != "0"
-        assert chosen.__module__.endswith("sum_in_memory") == in_memory
     step = make_train_step(
         model,
         task.losses,
@@ -91,6 +89,15 @@ def train(directory, cluster, accumulate):
     dropped = drop(strategy)
     wait_for_all(strategy, cluster)
     return losses, weights, dropped
+
+
+def never(*_):
+    """In place of what sums over the network."""
+
+    def sum_gradients(*_):
+        raise AssertionError("not summed in memory")
+
+    return sum_gradients
 
 
 def drop(strategy):

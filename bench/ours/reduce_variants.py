@@ -46,7 +46,7 @@ def variant_sum(
     if variant == NONE:
         return _keep
     if variant == TRAINING:
-        return choose_gradient_sum(strategy, cluster, variables, **given)
+        return choose_gradient_sum(strategy, cluster, variables, **given)[0]
     given |= _CHANGES[variant]
     return make_gradient_sum(variables, cluster.num_workers, **given)
 

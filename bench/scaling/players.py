@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.ours.reduce_variants import NONE, TRAINING, VARIANTS
+from bench.ours.reduce_variants import NETWORK, NONE, TRAINING, VARIANTS
 from bench.ours.worker_steps import BARE, CHECKPOINT, STEP, TINY, UPDATE
 from bench.scaling.rounds import Player
 from bench.scaling.team import Team
@@ -26,7 +26,7 @@ def cast(one: Team, many: Team) -> dict[str, Player]:
     twice = {"work": STEP, "variant": TRAINING, "times": 2}
     players[ONE_OF_TWICE] = Player(one, twice)
     players[whole(TWICE)] = Player(many, twice)
-    players[TINY] = Player(many, {"work": TINY})
+    players[TINY] = Player(many, {"work": TINY, "variant": NETWORK})
     players[UPDATE] = Player(one, {"work": UPDATE})
     players[CHECKPOINT] = Player(one, {"work": CHECKPOINT})
     return players

@@ -64,7 +64,8 @@ def estimate_training_memory(
         ema: whether a moving average of the weights is kept.
         accumulate: whether gradients of several batches are summed.
         dtype: "float32" or "bfloat16", of matrix products.
-        num_workers: that train together, of which this process is one.
+        num_workers: that share gradients in this machine's memory, and of which this
+            process is one.
 
     Returns:
         MemoryEstimate.

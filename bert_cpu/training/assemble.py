@@ -52,6 +52,8 @@ class Assembled:
     memory: MemoryEstimate
     trainee: Trainee
     evaluation: Evaluation
+    # How workers sum gradients: "memory", "network" or "none".
+    gradient_sum: str
 
     @property
     def model(self) -> keras.Model:
@@ -129,6 +131,16 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         num_batches(manifest, settings) * settings.epochs,
         manifest.splits["train"].length_histogram,
     )
+    most_tokens = settings.batch_size // cluster.num_workers * manifest.max_length
+    # Gradients that wait for others are dense, and those of a table that is the head.
+    is_dense = settings.accumulate > 1 or task.has_pretrained_head
+    sum_gradients, gradient_sum = choose_gradient_sum(
+        strategy,
+        cluster,
+        model.trainable_variables,
+        None if is_dense else most_tokens,
+        profile.dtype,
+    )
     spec = evaluation_batches(manifest, "train", settings.batch_size).element_spec
     evaluation = Evaluation(
         make_predict_step(model, spec),
@@ -149,16 +161,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
             settings.accumulate,
             spec,
             is_compiled,
-            sum_gradients=choose_gradient_sum(
-                strategy,
-                cluster,
-                model.trainable_variables,
-                # Gradients that wait for others are dense.
-                settings.batch_size // cluster.num_workers * manifest.max_length
-                if settings.accumulate == 1
-                else None,
-                profile.dtype,
-            ),
+            sum_gradients=sum_gradients,
         ),
         lambda epoch, skip: training_batches(
             manifest,
@@ -187,6 +190,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         memory,
         trainee,
         evaluation,
+        gradient_sum,
     )
 
 
@@ -229,5 +233,5 @@ def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
         ema=settings.ema > 0,
         accumulate=settings.accumulate > 1,
         dtype=profile.dtype,
-        num_workers=cluster.num_workers,
+        num_workers=settings.workers or 1,
     )

@@ -16,7 +16,7 @@ def choose_gradient_sum(
     variables: Sequence[keras.Variable],
     most_tokens: int | None = None,
     dtype: str = "float32",
-) -> Callable:
+) -> tuple[Callable, str]:
     """Sums in memory if all workers are on one machine, else over the network.
 
     Args:
@@ -25,12 +25,11 @@ def choose_gradient_sum(
         variables, most_tokens, dtype: as `make_gradient_sum` has them.
 
     Returns:
-        What `make_gradient_sum` returns.
+        What `make_gradient_sum` returns; and "memory", "network" or, for one alone,
+        "none".
     """
     over_network = make_gradient_sum(variables, cluster.num_workers, most_tokens, dtype)
     if cluster.num_workers == 1:
-        return over_network
-    return (
-        make_memory_sum(strategy, cluster, variables, most_tokens, over_network)
-        or over_network
-    )
+        return over_network, "none"
+    in_memory = make_memory_sum(strategy, cluster, variables, most_tokens, over_network)
+    return (in_memory, "memory") if in_memory else (over_network, "network")

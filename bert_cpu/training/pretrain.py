@@ -140,6 +140,10 @@ def run_pretraining(
             cluster.num_workers,
         )
 
+    # The table of words is the masked words' head too, and summed whole.
+    sum_gradients, gradient_sum = choose_gradient_sum(
+        strategy, cluster, model.trainable_variables, dtype=profile.dtype
+    )
     metrics = ["masked_accuracy", "perplexity"]
     if settings.next_sentence:
         metrics.append("next_sentence_accuracy")
@@ -154,13 +158,7 @@ def run_pretraining(
             settings.accumulate,
             spec,
             choose_compiled(settings.compile, sum(steps), lengths),
-            # The table of words is the masked words' head too, and sent whole.
-            sum_gradients=choose_gradient_sum(
-                strategy,
-                cluster,
-                model.trainable_variables,
-                dtype=profile.dtype,
-            ),
+            sum_gradients=sum_gradients,
         ),
         batches,
         steps.__getitem__,
@@ -188,6 +186,7 @@ def run_pretraining(
         "dtype": profile.dtype,
         "threads": profile.threads,
         "workers": cluster.num_workers,
+        "gradient_sum": gradient_sum,
         "best_epoch": progress.best_epoch,
         "train": describe_work(progress),
         "validation": evaluate() | {"examples": held_out.examples},
@@ -265,6 +264,7 @@ def _estimate_memory(
         ema=settings.ema > 0,
         accumulate=settings.accumulate > 1,
         dtype=dtype,
+        num_workers=settings.workers or 1,
     )
     # Logits over all words, their softmax and its gradient.
     predictions = manifest.open_shards("train", settings.max_length).max_predictions

@@ -48,7 +48,8 @@ def make_memory_sum(
         index
         for index, variable in enumerate(variables)
         if most_tokens
-        and variable.path.endswith("/embeddings")
+        # Other tables are small, and theirs may be dense.
+        and variable.path.endswith("token/embeddings")
         and is_gathered(variable.shape[0], most_tokens, cluster.num_workers)
     }
     room = _room(variables, gathered, most_tokens or 0, cluster.num_workers)
@@ -58,7 +59,8 @@ def make_memory_sum(
         cluster.num_workers,
         lambda name: _tell(strategy, name),
         lambda is_so: _all_say(strategy, is_so),
-        read_hardware().memory_available,
+        read_hardware().memory_available if cluster.shares_memory else 0,
+        room.of_worker(cluster.index),
     )
     if shared is None:
         return None

@@ -69,7 +69,9 @@ def _plan(run: Assembled, cluster: Cluster) -> str:
     name, epochs = run.checkpoint.name, run.settings.epochs
     trained = sum(v.shape.num_elements() for v in model.trainable_variables)
     split = manifest.splits["train"]
-    workers = f"{cluster.num_workers} workers, " if cluster.num_workers > 1 else ""
+    workers = ""
+    if cluster.num_workers > 1:
+        workers = f"{cluster.num_workers} workers (sums by {run.gradient_sum}), "
     threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
     return (
         f"Plan: {name} with {count_weights(model) / 1e6:.1f} M parameters "
@@ -95,6 +97,7 @@ def _metrics(run, cluster, progress, measured):
         "dtype": run.profile.dtype,
         "threads": run.profile.threads,
         "workers": cluster.num_workers,
+        "gradient_sum": run.gradient_sum,
         "best_epoch": progress.best_epoch,
         "train": describe_work(progress),
         "validation": {

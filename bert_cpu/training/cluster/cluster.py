@@ -17,6 +17,8 @@ class Cluster:
     index: int = 0
     # What named them, for people to read.
     source: str = dataclasses.field(default="", compare=False)
+    # Whether workers of one machine may sum in memory.
+    shares_memory: bool = dataclasses.field(default=True, compare=False)
 
     @property
     def num_workers(self) -> int:

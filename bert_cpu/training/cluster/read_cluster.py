@@ -1,5 +1,6 @@
 """Which processes train together: from the command line or from the surroundings."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from bert_cpu.training.cluster.cluster import Cluster
@@ -7,6 +8,9 @@ from bert_cpu.training.cluster.kubernetes import read_kubernetes
 from bert_cpu.training.cluster.listed import read_listed
 from bert_cpu.training.cluster.slurm import read_slurm
 from bert_cpu.training.cluster.tf_config import read_tf_config
+
+# The variable with which it is 0, and in all workers, memory is not shared.
+SWITCH = "BERT_CPU_SHARED_MEMORY"
 
 
 def read_cluster(
@@ -28,6 +32,11 @@ def read_cluster(
     Raises:
         UserError: if what names it can't be right.
     """
+    cluster = _read(environment, listed, index)
+    return dataclasses.replace(cluster, shares_memory=environment.get(SWITCH) != "0")
+
+
+def _read(environment, listed, index):
     if listed is not None:
         return read_listed(listed, index)
     for read in (read_tf_config, read_kubernetes, read_slurm):

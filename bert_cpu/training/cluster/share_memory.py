@@ -6,14 +6,15 @@ import os
 import secrets
 import socket
 import struct
+import time
 from collections.abc import Callable, Sequence
 
-# An environment variable: 0 has the workers of one machine share no memory.
-SWITCH = "BERT_CPU_SHARED_MEMORY"
 # Of the chief's socket: random, so that nothing else is there.
 NAME_BYTES = 16
 _NOBODY = bytes(NAME_BYTES)
 _SECONDS = 10.0
+# Whom the kernel names where it may not tell the user of another name space.
+_UNKNOWN_USER = 65534
 _INDEX = struct.Struct("<q")
 _CREDENTIALS = struct.Struct("3i")  # Process, user, group.
 _WORD = b"\0"
@@ -66,6 +67,7 @@ def share_memory(
     tell: Callable[[bytes], bytes],
     all_say: Callable[[bool], bool],
     available: int,
+    own: range,
 ) -> SharedMemory | None:
     """Gives all workers the same memory, if they are on one machine that has it.
 
@@ -79,15 +81,17 @@ def share_memory(
         num_workers: int, 2 or more.
         tell: gives all workers the `NAME_BYTES` bytes that the chief calls it with.
         all_say: whether all workers have called it with true.
-        available: int. Bytes of this machine that are free; the chief takes half of
-            them at most.
+        available: int. Bytes of this machine that this worker may use; half of them
+            may be shared at most.
+        own: bytes that this worker will write first, and has therefore near to its
+            cores.
 
     Returns:
         The memory. None, in all of them, if one can't have it.
     """
     with contextlib.ExitStack() as meanwhile, contextlib.ExitStack() as links:
-        can_offer = index == 0 and _is_possible() and num_bytes <= available // 2
-        offer = _Offer(num_bytes, meanwhile) if can_offer else None
+        can_share = _is_possible() and num_bytes <= available // 2
+        offer = _Offer(num_bytes, meanwhile) if index == 0 and can_share else None
         name = tell(offer.name if offer else _NOBODY)
         if name == _NOBODY:
             return None
@@ -95,9 +99,9 @@ def share_memory(
         # Another machine, user or name space; too little memory.
         with contextlib.suppress(OSError, ValueError):
             if offer:
-                shared = offer.hand_over(num_workers - 1, links)
-            elif _is_possible():
-                shared = _take(name, index, num_bytes, links)
+                shared = offer.hand_over(num_workers - 1, links, own)
+            elif can_share:
+                shared = _take(name, index, num_bytes, links, own)
         if all_say(shared is not None):
             links.pop_all()
             return shared
@@ -105,11 +109,7 @@ def share_memory(
 
 
 def _is_possible():
-    return (
-        os.environ.get(SWITCH) != "0"
-        and hasattr(os, "memfd_create")
-        and hasattr(socket, "SO_PEERCRED")
-    )
+    return hasattr(os, "memfd_create") and hasattr(socket, "SO_PEERCRED")
 
 
 class _Offer:
@@ -121,28 +121,32 @@ class _Offer:
         with contextlib.suppress(OSError):
             self._memory = os.memfd_create("bert_cpu")
             meanwhile.callback(os.close, self._memory)
-            # At once, so that a lack of it shows here, and not as a crash later.
-            os.posix_fallocate(self._memory, 0, num_bytes)
+            os.ftruncate(self._memory, num_bytes)
             self._listener = meanwhile.enter_context(_new_socket())
             name = secrets.token_bytes(NAME_BYTES)
             self._listener.bind(_address(name))
             self._listener.listen()
             self.name = name
 
-    def hand_over(self, num_others, links):
+    def hand_over(self, num_others, links, own):
         found: dict[int, socket.socket] = {}
+        deadline = time.monotonic() + _SECONDS
         while len(found) < num_others:
-            link = links.enter_context(self._listener.accept()[0])
+            self._listener.settimeout(max(1e-3, deadline - time.monotonic()))
+            link, _ = self._listener.accept()
+            if not _is_ours(link):
+                link.close()
+                continue
+            links.enter_context(link)
             link.settimeout(_SECONDS)
-            if _is_ours(link):
-                (index,) = _INDEX.unpack(_read(link, _INDEX.size))
-                socket.send_fds(link, [_WORD], [self._memory])
-                found[index] = link
-        memory = mmap.mmap(self._memory, self._num_bytes)
+            (index,) = _INDEX.unpack(_read(link, _INDEX.size))
+            socket.send_fds(link, [_WORD], [self._memory])
+            found[index] = link
+        memory = _map(self._memory, self._num_bytes, own)
         return SharedMemory(memory, [found[index] for index in sorted(found)], True)
 
 
-def _take(name, index, num_bytes, links):
+def _take(name, index, num_bytes, links, own):
     """The part of a worker that is not the chief."""
     link = links.enter_context(_new_socket())
     link.connect(_address(name))
@@ -151,10 +155,16 @@ def _take(name, index, num_bytes, links):
     link.sendall(_INDEX.pack(index))
     _, (memory,), _, _ = socket.recv_fds(link, len(_WORD), 1)
     try:
-        # It refuses to map more than there is.
-        return SharedMemory(mmap.mmap(memory, num_bytes), [link], False)
+        return SharedMemory(_map(memory, num_bytes, own), [link], False)
     finally:
         os.close(memory)
+
+
+def _map(memory, num_bytes, own):
+    mapped = mmap.mmap(memory, num_bytes)  # It refuses to map more than there is.
+    # At once, so that a lack of memory shows here, and not as a crash later.
+    os.posix_fallocate(memory, own.start, len(own))
+    return mapped
 
 
 def _new_socket():
@@ -171,7 +181,8 @@ def _address(name):
 def _is_ours(link):
     """Whether a process of this user is at the other end."""
     raw = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return _CREDENTIALS.unpack(raw)[1] == os.getuid()
+    user = _CREDENTIALS.unpack(raw)[1]
+    return user == os.geteuid() and user != _UNKNOWN_USER
 
 
 def _read(link, num_bytes):

@@ -29,6 +29,12 @@ class Room:
         """Bytes of memory that all need together."""
         return self.num_workers * (self.summed + self.gathered) + self.summed
 
+    def of_worker(self, index: int) -> range:
+        """The bytes that a worker writes first: its own, and the chief the sums."""
+        size = self.summed + self.gathered
+        begin = self.summed + index * size
+        return range(0 if index == 0 else begin, begin + size)
+
 
 def summed_bytes(num_bytes: int) -> int:
     """The bytes that an array takes up, so that the next one is aligned."""
