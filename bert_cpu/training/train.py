@@ -71,7 +71,8 @@ def _plan(run: Assembled, cluster: Cluster) -> str:
     split = manifest.splits["train"]
     workers = ""
     if cluster.num_workers > 1:
-        workers = f"{cluster.num_workers} workers (sums by {run.gradient_sum}), "
+        way = {"memory": "in memory", "network": "over the network"}[run.gradient_sum]
+        workers = f"{cluster.num_workers} workers (sums {way}), "
     threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
     return (
         f"Plan: {name} with {count_weights(model) / 1e6:.1f} M parameters "
