@@ -9,6 +9,7 @@ import tensorflow as tf
 from test_shared_sum import Together
 
 from bert_cpu.training import sum_in_memory
+from bert_cpu.training.choose_sum import describe_workers
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.sum_in_memory import make_memory_sum
 
@@ -99,6 +100,18 @@ def test_a_table_of_which_all_is_given_takes_the_other_way(two):
         return "over", "network"
 
     assert two(work, otherwise) == [("over", "network")] * 2
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ((1, "none"), ""),
+        ((2, "memory"), "2 workers (sums in memory), "),
+        ((3, "network"), "3 workers (sums over the network), "),
+    ],
+)
+def test_a_plan_says_how_workers_sum(given, said):
+    assert describe_workers(*given) == said
 
 
 def test_workers_of_two_hosts_do_not_try(two):

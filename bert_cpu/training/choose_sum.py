@@ -33,3 +33,16 @@ def choose_gradient_sum(
         return over_network, "none"
     in_memory = make_memory_sum(strategy, cluster, variables, most_tokens, over_network)
     return (in_memory, "memory") if in_memory else (over_network, "network")
+
+
+def describe_workers(num_workers: int, gradient_sum: str) -> str:
+    """Says in a plan how many train and how they sum; nothing of one alone.
+
+    Args:
+        num_workers: int, 1 or more.
+        gradient_sum: as `choose_gradient_sum` calls it.
+    """
+    if num_workers == 1:
+        return ""
+    way = {"memory": "in memory", "network": "over the network"}[gradient_sum]
+    return f"{num_workers} workers (sums {way}), "

@@ -38,7 +38,7 @@ from bert_cpu.tasks.pretrain import (
     pretraining_sums,
 )
 from bert_cpu.training.choose_compiled import choose_compiled
-from bert_cpu.training.choose_sum import choose_gradient_sum
+from bert_cpu.training.choose_sum import choose_gradient_sum, describe_workers
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
 from bert_cpu.training.loop import Trainee
@@ -168,7 +168,8 @@ def run_pretraining(
         settings.num_short_epochs,
         settings.short_share,
     )
-    screen.say(_plan(settings, manifest, model, profile, memory))
+    workers = describe_workers(cluster.num_workers, gradient_sum)
+    screen.say(_plan(settings, manifest, model, profile, memory, workers))
     progress = fit(trainee, settings, cluster, strategy, manifest.fingerprint, screen)
     if not cluster.is_chief:
         wait_for_all(strategy, cluster)
@@ -272,7 +273,7 @@ def _estimate_memory(
     return dataclasses.replace(estimate, activations=estimate.activations + logits)
 
 
-def _plan(settings, manifest, model, profile, memory):
+def _plan(settings, manifest, model, profile, memory, workers):
     info = manifest.shards[-2]  # Of training, at the full length.
     until = f"{settings.epochs} epochs"
     if settings.minutes:
@@ -281,6 +282,6 @@ def _plan(settings, manifest, model, profile, memory):
         f"Plan: {settings.encoder or 'a new encoder'} with "
         f"{count_weights(model) / 1e6:.1f} M parameters, {manifest.source}: "
         f"{info.examples:,} sequences with {info.tokens:,} tokens, {until}, "
-        f"{profile.threads} threads, {profile.dtype}, about "
+        f"{workers}{profile.threads} threads, {profile.dtype}, about "
         f"{format_bytes(memory.total)} of memory"
     )

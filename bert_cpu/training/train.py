@@ -10,6 +10,7 @@ from bert_cpu.report.write_report import write_report
 from bert_cpu.settings import TrainSettings
 from bert_cpu.training.assemble import Assembled, assemble
 from bert_cpu.training.attended import write_attended
+from bert_cpu.training.choose_sum import describe_workers
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
 from bert_cpu.training.map_vectors import write_map
@@ -69,10 +70,7 @@ def _plan(run: Assembled, cluster: Cluster) -> str:
     name, epochs = run.checkpoint.name, run.settings.epochs
     trained = sum(v.shape.num_elements() for v in model.trainable_variables)
     split = manifest.splits["train"]
-    workers = ""
-    if cluster.num_workers > 1:
-        way = {"memory": "in memory", "network": "over the network"}[run.gradient_sum]
-        workers = f"{cluster.num_workers} workers (sums {way}), "
+    workers = describe_workers(cluster.num_workers, run.gradient_sum)
     threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
     return (
         f"Plan: {name} with {count_weights(model) / 1e6:.1f} M parameters "
