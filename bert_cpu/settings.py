@@ -45,6 +45,10 @@ class PrepareSettings:
     # Largest share of the training split's tokens that may be unknown to the
     # encoder's vocabulary.
     most_unknown: float = 0.5
+    # What the task relate reads for the marks of entities: written, their word pieces;
+    # signs, one token each, which takes less time and is less often right. auto:
+    # written, or as prepared records have them.
+    entity_marks: Literal["auto", "written", "signs"] = "auto"
     # Mend tags that are not legal BIO instead of refusing them.
     repair: bool = False
     # Unicode NFKC, full width to half width, control characters out.

@@ -50,6 +50,8 @@ class Task:
     labels_are_words: ClassVar[bool] = False
     # Settings that its constructor takes, and bundles remember.
     options: ClassVar[tuple[str, ...]] = ()
+    # Those that records depend on -> what they were before there was a choice.
+    reading_options: ClassVar[Mapping[str, str]] = {}
     # What is done with a text that is too long: its end is left out ("cut"), or it
     # is read in windows that overlap by `--stride` tokens: the only text of an
     # example ("text"), or its second one, beside a whole first one ("text_pair").
@@ -75,8 +77,8 @@ class Task:
     reads_first_token: bool = True
     # Outputs with a row a token, which padding is cut off from.
     per_token: ClassVar[frozenset[str]] = frozenset()
-    # The metrics to show; the first of them tells the best epoch, and whether a
-    # converted variant is good enough. All are better when higher.
+    # Those to show; the first tells the best epoch, and whether a converted variant is
+    # good enough. All are better when higher.
     metrics: ClassVar[tuple[str, ...]]
     # Whether `lean_outputs` uses `words_product`.
     multiplies_words: ClassVar[bool] = False
@@ -203,8 +205,7 @@ class Task:
         Args:
             batch: tensors by name: tokens and targets.
             outputs: the model's.
-            smoothing: float in `[0, 1)`. Share of probability that is spread over
-                wrong labels; 0 for tasks without.
+            smoothing: float in `[0, 1)`. Share of probability for wrong labels.
 
         Returns:
             Two float32 tensors `(batch,)`.

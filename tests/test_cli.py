@@ -103,6 +103,7 @@ def test_every_setting_can_be_typed():
         stride=5,
         most_unknown=0.3,
         repair=True,
+        entity_marks="signs",
         normalize=True,
         stop_words="chinese",
         stem="english",

@@ -16,6 +16,7 @@ from bert_cpu.data.tfrecords import read_kept
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
+from bert_cpu.tasks.catalog import make_task, task_of_records
 from bert_cpu.tasks.classify import Classify
 from bert_cpu.training.records import make_records, open_records
 from bert_cpu.training.screen import Screen
@@ -62,7 +63,7 @@ def open_(directory, encoder=None, screen=None, **wishes):
     wishes = PrepareSettings(data=str(directory), **wishes)
     own = pathlib.Path("not/there")
     encoder, screen = encoder or checkpoint(), screen or Listener()
-    return open_records(wishes, Classify(), own, encoder, screen)
+    return open_records(wishes, make_task(wishes), own, encoder, screen)
 
 
 def refusal_of(records, encoder=None):
@@ -272,6 +273,23 @@ def test_options_that_come_too_late_are_refused(records, wish, flag, made_with):
     assert str(refusal.value) == (
         f"{flag}, but '{records.directory}' was prepared with {made_with}. Leave the "
         "option out, or prepare the data again."
+    )
+
+
+@pytest.mark.parametrize("reading", [{"entity_marks": "signs"}, {}])
+def test_marks_of_entities_that_come_too_late_are_refused(records, reading):
+    # Sets without a word about it are from before there was a choice.
+    save_manifest(dataclasses.replace(records, task="relate", reading=reading))
+    for given in ("auto", "signs"):
+        relate = PrepareSettings(task="relate", entity_marks=given)
+        opened = open_(records.directory, task="relate", entity_marks=given)
+        task = task_of_records(make_task(relate), opened.reading)
+        assert task.entity_marks == "signs"
+    with pytest.raises(UserError) as refusal:
+        open_(records.directory, task="relate", entity_marks="written")
+    assert str(refusal.value) == (
+        f"--entity-marks is written, but '{records.directory}' was prepared with "
+        "signs. Leave the option out, or prepare the data again."
     )
 
 

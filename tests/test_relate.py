@@ -10,7 +10,7 @@ import tensorflow as tf
 import tiny_head
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_relations import CHINESE, TASK, TEXT, WORDS, windows
+from tiny_relations import CHINESE, TASK, TEXT, WITH_SIGNS, WORDS, windows
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
@@ -188,16 +188,22 @@ def test_a_window_without_both_entities_has_no_loss():
     np.testing.assert_array_equal(counts, [1, 0])
 
 
-def test_a_vocabulary_that_cant_spell_the_marks_is_refused():
+@pytest.mark.parametrize(
+    ("task", "lacks"),
+    [
+        (TASK, r"doesn't spell {}\. Give --entity-marks signs, or another"),
+        (WITH_SIGNS, r"has no \$ and #, and doesn't spell {}\. Choose another"),
+    ],
+)
+def test_a_vocabulary_that_cant_spell_the_marks_is_refused(task, lacks):
     words = tuple(word for word in WORDS if word != "##2")
     example = Example(TEXT, None, LABELS[1], "a.csv line 2")
     message = (
-        r"^a\.csv line 2 has marks that the encoder can't read: its vocabulary has "
-        r"no \$ and #, and doesn't spell <e1> </e1> <e2> </e2>\. Choose another "
-        r"--encoder\.$"
+        r"^a\.csv line 2 has marks that the encoder can't read: its vocabulary "
+        f"{lacks.format('<e1> </e1> <e2> </e2>')} --encoder\\.$"
     )
     with pytest.raises(UserError, match=message):
-        TASK.encode(example, windows(TEXT, words=words), None, IDS)
+        task.encode(example, windows(TEXT, words=words, task=task), None, IDS)
 
 
 def test_the_lean_logits_are_the_models_and_the_model_learns():

@@ -24,6 +24,7 @@ UNUSUAL = TrainSettings(
     max_length=64,
     stride=16,
     repair=True,
+    entity_marks="signs",
     normalize=True,
     stop_words="english",
     stem="chinese",

@@ -7,6 +7,7 @@ from bert_cpu.tasks.relate import Relate
 from bert_cpu.text.windows import WindowReader
 
 TASK = Relate()
+WITH_SIGNS = Relate("signs")
 TEXT = "The <e1>smoke</e1> of a <e2>fire</e2>."
 CHINESE = "<e2>洪水</e2>是<e1>暴雨</e1>引起的。"
 WORDS = (
@@ -26,14 +27,14 @@ def tokenizer_of(words):
     return tokenizer
 
 
-def windows(text, max_length=60, words=WORDS, stride=0, takes_over=False):
+def windows(text, max_length=60, words=WORDS, stride=0, takes_over=False, task=TASK):
     tokenizer = tokenizer_of(words)
     (reading,) = WindowReader(
         tokenizer,
         max_length,
-        TASK.too_long,
+        task.too_long,
         stride,
-        stand_ins=TASK.stand_ins(tokenizer),
+        stand_ins=task.stand_ins(tokenizer),
         takes_over=takes_over,
     )([(text, None)])
     return reading.windows

@@ -186,7 +186,7 @@ CASES = {
         "chinese",
         ".jsonl",
         _chinese_relations,
-        ("--max-length", 32, "--stride", 4),
+        ("--max-length", 32, "--stride", 4, "--entity-marks", "signs"),
     ),
     "answer, SQuAD": Case("answer", "english", ".json", _squad, _WINDOWS),
     "answer, 中文": Case("answer", "chinese", ".jsonl", _chinese_questions, _WINDOWS),

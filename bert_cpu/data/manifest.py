@@ -56,6 +56,8 @@ class Manifest:
     tokenizer_sha256: str
     record_format: str
     splits: dict[str, SplitInfo]
+    # The task's `reading_options`; none in sets from before there was a choice.
+    reading: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

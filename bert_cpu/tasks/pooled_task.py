@@ -1,5 +1,7 @@
 """What tasks have in common whose head reads one vector a text."""
 
+from typing import ClassVar
+
 from bert_cpu.task import Task
 from bert_cpu.tasks.pooling import Pooling, pool_rows, pool_tokens
 
@@ -14,7 +16,7 @@ class PooledTask(Task):
             before fine-tuning, and the mean of all tokens often does better.
     """
 
-    options = ("pooling",)
+    options: ClassVar[tuple[str, ...]] = ("pooling",)
     head_names = {
         "logits/kernel": "classifier.weight",
         "logits/bias": "classifier.bias",

@@ -3,23 +3,26 @@
 import json
 import re
 from collections import Counter
+from typing import Literal
 
 from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.tasks.classify import Answer, Classify
+from bert_cpu.tasks.pooling import Pooling
 from bert_cpu.text.rows import text_of
 from bert_cpu.text.semeval import read_semeval
 
 _MARKS = ("<e1>", "</e1>", "<e2>", "</e2>")
 _ANY_MARK = re.compile("|".join(_MARKS))
-# What stands before and behind each entity when BERT reads it. Of MiniLM's word table,
-# the rows of `$` and `#` have a cosine of 0.18 and lengths of 1.1 and 1.3; those of
-# its `[unused…]` words are alike (0.82 on the mean) and short (0.46): untrained, they
+# The signs of the first entity and of the second. Of MiniLM's word table, the rows of
+# `$` and `#` have a cosine of 0.18 and lengths of 1.1 and 1.3; those of its
+# `[unused…]` words are alike (0.82 on the mean) and short (0.46): untrained, they
 # would first have to be learned apart, from a few thousand texts.
 _SIGNS = ("$", "#")
 # What the text's own `$` and `#` are read as: one token as well, and no sign.
 _NO_SIGN = "§"
+EntityMarks = Literal["written", "signs"]
 _EXAMPLE = "The <e1>smoke</e1> came from a <e2>fire</e2>"
 # Cause-Effect(e2,e1): the second entity is the cause.
 _DIRECTED = re.compile(r"(.+)\(e[12], ?e[12]\)")
@@ -31,13 +34,19 @@ class Relate(Classify):
     """Tells how two entities relate, by the pooled first token of a marked text.
 
     The entities stand between `<e1>` and `</e1>`, `<e2>` and `</e2>`, in any order.
-    BERT reads a `$` for each mark of the first and a `#` for each of the second, where
-    word pieces of the marks would be a third of a sentence; a `$` or `#` of the text
-    itself is read as `§`. With a vocabulary that lacks them it reads the marks as
-    they are written. A row of jsonl can give the entities by offsets instead:
-    `"e1": [start, end], "e2": [start, end]`, in characters. A text beyond
-    `max_length` is read in windows, and the first with both entities tells; if they
-    stand too far apart for any, the text is left out.
+    A row of jsonl can give them by offsets instead: `"e1": [start, end], "e2":
+    [start, end]`, in characters. A text beyond `max_length` is read in windows, and
+    the first with both entities tells; if they stand too far apart for any, the text
+    is left out.
+
+    Args:
+        entity_marks: what BERT reads for them. "written" is their word pieces: a third
+            of a sentence, but they tell where an entity opens from where it closes.
+            "signs" is one token each, `$` for the first entity's and `#` for the
+            second's, which takes less time and is less often right; the text's own
+            `$` and `#` are then read as `§`. With a vocabulary that lacks them,
+            "signs" reads what is written.
+        pooling: see `PooledTask`.
 
     What the head costs: a head that also reads the states of both entities scores
     higher in the papers below. But it has no class in transformers; this one is a
@@ -50,11 +59,19 @@ class Relate(Classify):
     """
 
     name = "relate"
+    options = ("entity_marks", *Classify.options)
+    reading_options = {"entity_marks": "signs"}
     formats = {".txt": read_semeval}
     too_long = "text"
     # `is_whole`: 1 for a window with both entities; the others teach nothing.
     targets = {"label": Target("int32"), "is_whole": Target("float32")}
     metrics = ("macro_f1", "accuracy")
+
+    def __init__(
+        self, entity_marks: EntityMarks = "written", pooling: Pooling = "pooled"
+    ):
+        super().__init__(pooling)
+        self.entity_marks = entity_marks
 
     def read(self, row, settings):
         """See `Task.read`: the text of the example has all four marks.
@@ -74,7 +91,8 @@ class Relate(Classify):
 
     def stand_ins(self, tokenizer):
         """See `Task.stand_ins`: signs for the marks, and no other signs."""
-        if any(tokenizer.token_to_id(sign) is None for sign in _SIGNS):
+        lacks_signs = any(tokenizer.token_to_id(sign) is None for sign in _SIGNS)
+        if self.entity_marks == "written" or lacks_signs:
             return {}
         of_text = dict.fromkeys(_SIGNS, _NO_SIGN)
         of_mark = {mark: _SIGNS["2" in mark] for mark in _MARKS}
@@ -84,14 +102,18 @@ class Relate(Classify):
         """See `Task.encode`. A window with a part of the marks teaches nothing.
 
         Raises:
-            UserError: if the vocabulary has neither signs nor pieces for the marks.
+            UserError: if the vocabulary has nothing for the marks.
         """
-        whole = [_has_marks(window) for window in windows]
+        whole = [self._has_marks(window) for window in windows]
         if not any(whole) and len(windows) == 1:
+            lacks = f"doesn't spell {' '.join(_MARKS)}"
+            remedy = "Give --entity-marks signs, or another --encoder"
+            if self.entity_marks == "signs":
+                lacks = f"has no {' and '.join(_SIGNS)}, and {lacks}"
+                remedy = "Choose another --encoder"
             raise UserError(
                 f"{example.position} has marks that the encoder can't read: its "
-                f"vocabulary has no {' and '.join(_SIGNS)}, and doesn't spell "
-                f"{' '.join(_MARKS)}. Choose another --encoder."
+                f"vocabulary {lacks}. {remedy}."
             )
         if not any(whole):
             return None
@@ -109,7 +131,7 @@ class Relate(Classify):
             UserError: if the two entities aren't marked; see `read`.
         """
         _expect_marks(example.text, example.position)
-        whole = [index for index, each in enumerate(windows) if _has_marks(each)]
+        whole = [index for index, each in enumerate(windows) if self._has_marks(each)]
         if not whole:
             return Answer(example.text, None, {})
         window, output = windows[whole[0]], outputs[whole[0]]
@@ -154,6 +176,15 @@ class Relate(Classify):
                     "needs both entities and the words between them as they are. "
                     "Leave the option out."
                 )
+
+    def _has_marks(self, window):
+        """Whether both entities, with all of their marks, are in a window."""
+        if self.entity_marks == "signs" and all(
+            window.tokens.count(sign) == 2 for sign in _SIGNS
+        ):
+            return True
+        tokens = (token.removeprefix("##") for token in window.tokens)
+        return set(_MARKS) <= set(_ANY_MARK.findall("".join(tokens)))
 
 
 def _marked(row, text):
@@ -208,15 +239,6 @@ def _expect_marks(text, position):
                 f"{position} has nothing between <{name}> and </{name}>. Mark the "
                 "words of the entity."
             )
-
-
-def _has_marks(window):
-    """Whether both entities, with all of their marks, are in a window."""
-    if all(window.tokens.count(sign) == 2 for sign in _SIGNS):
-        return True
-    # Written out, as a vocabulary without the signs has them.
-    tokens = (token.removeprefix("##") for token in window.tokens)
-    return set(_MARKS) <= set(_ANY_MARK.findall("".join(tokens)))
 
 
 def _per_relation(truths, predicted):

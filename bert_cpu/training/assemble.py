@@ -24,7 +24,7 @@ from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.tasks.catalog import make_task, task_of_records
 from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
 from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.class_weights import class_weights
@@ -105,6 +105,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         settings.mended_dir,
         cluster.is_chief,
     )
+    task = task_of_records(task, manifest.reading)
     weights = class_weights(manifest, settings.class_weights)
     hardware = read_hardware()
     tuned, _ = find_tuned_profile(hardware)

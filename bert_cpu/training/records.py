@@ -11,6 +11,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
+from bert_cpu.tasks.catalog import task_of_records
 from bert_cpu.text.windows import tokenizer_sha256
 from bert_cpu.training.check_followed import check_followed
 from bert_cpu.training.screen import Screen
@@ -54,7 +55,7 @@ def open_records(
         directory = mended
     if is_prepared(str(directory)):
         manifest = load_manifest(directory)
-        _check(manifest, settings, checkpoint)
+        _check(manifest, settings, checkpoint, task)
         if mended is None or mended == directory:
             _check_shards(manifest, "" if mended else _INSTEAD)
         elif is_chief:
@@ -94,7 +95,7 @@ def make_records(
     return manifest
 
 
-def _check(manifest, settings, checkpoint):
+def _check(manifest, settings, checkpoint, task):
     expected = tokenizer_sha256(checkpoint.tokenizer.backend_tokenizer)
     if manifest.tokenizer_sha256 != expected:
         raise UserError(
@@ -102,7 +103,7 @@ def _check(manifest, settings, checkpoint):
             f"'{checkpoint.name}'. Prepare it again with --encoder {checkpoint.name}."
         )
     check_length(manifest.max_length, checkpoint)
-    _check_wishes(manifest, settings)
+    _check_wishes(manifest, settings, task)
     for split in ("train", "validation", "test"):
         if split not in manifest.splits:
             raise UserError(
@@ -115,17 +116,19 @@ def _check_shards(manifest, instead):
         check_shards(manifest.directory, info.shards, _REMEDY, instead)
 
 
-def _check_wishes(manifest, settings):
+def _check_wishes(manifest, settings, task):
     """Refuses options that come too late for records that are there."""
     if settings.task != manifest.task:
         raise UserError(
             f"--task is {settings.task}, but '{manifest.directory}' was prepared for "
             f"--task {manifest.task}. Give that task, or prepare the data again."
         )
+    task = task_of_records(task, manifest.reading)
     made_with = {
         "max_length": manifest.max_length,
         "stride": manifest.stride,
         **manifest.preprocess,
+        **{name: getattr(task, name) for name in task.reading_options},
     }
     defaults = PrepareSettings()
     for field, value in made_with.items():

@@ -57,6 +57,7 @@ class Plan:
     record_format: str
     settings: dict  # All that change what is written.
     splits: dict[str, SplitPlan]
+    reading: dict[str, str]
     version: str = bert_cpu.__version__  # Of this package.
 
     @property
@@ -116,6 +117,7 @@ def make_plan(
             )
             for split, count in counts.items()
         },
+        reading={name: getattr(task, name) for name in task.reading_options},
     )
 
 
