@@ -7,6 +7,12 @@ import pytest
 
 from bench.baselines.compare import BASELINE, Plan, compare, results_table
 from bench.baselines.split_articles import split_articles
+from bench.ours.write_phrases import read_phrases
+from bench.ours.write_texts import row_of
+from bert_cpu.example import Example
+from bert_cpu.settings import PrepareSettings
+from bert_cpu.tasks.catalog import make_task
+from bert_cpu.text.rows import read_rows
 
 # Stands for both interpreters: it notes how it was started, and leaves what a run
 # would. Seed 1 of the baseline fails while there is a file "broken".
@@ -135,3 +141,28 @@ def test_articles_are_split_whole(tmp_path):
     assert [each["title"] for each in split["test"]] == ["5", "10"]
     assert len(split["train"]) == 10
     assert not {each["title"] for each in split["train"]} & {"5", "10"}
+
+
+def test_a_text_is_written_as_each_task_reads_it(tmp_path):
+    spans = [[0, 2, "PER"], [3, 5, "LOC"], [6, 7, "LOC"]]
+    example = Example("李华在北京、沪", None, spans, "")
+    path = tmp_path / "a.jsonl"
+    for task, label in (("tag", spans), ("multilabel", ["LOC", "PER"])):
+        path.write_text(json.dumps(row_of(example, task)))
+        kind = make_task(PrepareSettings(task=task))
+        ((position, row),) = read_rows(path, kind.formats)
+        read = kind.read((position, row), PrepareSettings(task=task))
+        assert (read.text, read.label) == (example.text, label)
+    classified = Example("雨", None, "1", "")
+    assert row_of(classified, "classify") == {"text": "雨", "label": "1"}
+
+
+def test_phrases_get_a_score_beside_their_label():
+    lines = ["Sales rose @ 5 % .@positive", "It is here .@neutral", "Loss .@negative"]
+    assert list(read_phrases(lines)) == [
+        ("Sales rose @ 5 % .", "positive", 1),
+        ("It is here .", "neutral", 0),
+        ("Loss .", "negative", -1),
+    ]
+    with pytest.raises(SystemExit, match="^Line 1 ends in 'good', but one of @neg"):
+        list(read_phrases(["Sales rose .@good"]))
