@@ -46,8 +46,8 @@ class PrepareSettings:
     # encoder's vocabulary.
     most_unknown: float = 0.5
     # What the task relate reads for the marks of entities: written, their word pieces;
-    # signs, one token each, which takes less time and is less often right. auto:
-    # written, or as prepared records have them.
+    # signs, one token each, which takes less time. auto: written, or as prepared
+    # records have them.
     entity_marks: Literal["auto", "written", "signs"] = "auto"
     # Mend tags that are not legal BIO instead of refusing them.
     repair: bool = False

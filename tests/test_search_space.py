@@ -6,11 +6,14 @@ import pytest
 import yaml
 
 from bert_cpu.errors import UserError
+from bert_cpu.search.check_sweep import has_use
 from bert_cpu.search.default_space import default_space
 from bert_cpu.search.hyperparameters import to_hyperparameters, to_settings
 from bert_cpu.search.read_space import read_space
 from bert_cpu.search.space import SEARCHABLE, Choice, Range, SearchSpace
 from bert_cpu.settings import TrainSettings
+from bert_cpu.tasks.catalog import TASKS, make_task
+from bert_cpu.tune_settings import TuneSettings
 
 SPACE = """
 learning_rate: {log: [1e-5, 2e-4]}
@@ -94,6 +97,14 @@ def test_the_default_space_fits_any_encoder(num_layers, has_limits):
     assert ("max_length" in space.dimensions) == has_limits
     rungs = default_space(num_layers, 128, has_limits, has_rungs=True)
     assert "epochs" not in rungs.dimensions
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_a_use_for_the_default_space(task):
+    has_labels = has_use(TuneSettings(task=task), "label_smoothing", 0.1)
+    space = default_space(6, 128, True, has_rungs=False, has_labels=has_labels)
+    for values in sample(space, 30):
+        make_task(TrainSettings(task=task, **values))
 
 
 def test_every_searchable_name_is_a_setting():

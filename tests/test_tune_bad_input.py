@@ -8,6 +8,7 @@ import tiny_run
 from tiny_command import bert_cpu
 
 from bert_cpu.search.role import read_role
+from bert_cpu.search.sweep_directory import resumed_sweep
 from bert_cpu.tune_settings import TuneSettings
 
 SPACE = "learning_rate: {log: [1e-4, 1e-2]}\n"
@@ -270,3 +271,38 @@ def test_a_port_that_is_none(tune, monkeypatch):
     assert tune().mistake == (
         "KERASTUNER_ORACLE_PORT is 'http', but must be a port from 1 to 65535."
     )
+
+
+@pytest.mark.parametrize(
+    ("task", "space", "message"),
+    [
+        (
+            "tag",
+            "pooling: [mean, cls]",
+            "mean for pooling, which --task tag has no use",
+        ),
+        ("fill", "pooling: mean", "mean for pooling, which --task fill has no use for"),
+        (
+            "score",
+            "label_smoothing: [0.0, 0.1]",
+            "0.1 for label_smoothing, which --task",
+        ),
+    ],
+)
+def test_a_setting_that_the_task_has_no_use_for(tune, task, space, message):
+    said = tune("--task", task, space=SPACE + space).mistake
+    assert said.startswith(f"The search space has {message}")
+    assert not tune.sweep.exists()
+
+
+@pytest.mark.parametrize(("task", "marks"), [("relate", "signs"), ("tag", "auto")])
+def test_a_sweep_from_before_a_choice_goes_on_as_it_was(begun, tmp_path, task, marks):
+    path = begun.sweep / "sweep.json"
+    content = json.loads(path.read_text())
+    content["settings"]["task"] = task
+    path.write_text(json.dumps(content))
+    given = TuneSettings(
+        task=task, resume=True, name="mine", sweeps_dir=str(tmp_path / "sweeps")
+    )
+    settings, _ = resumed_sweep(given, None)
+    assert settings.entity_marks == marks

@@ -68,6 +68,8 @@ def save_manifest(manifest: Manifest) -> None:
     """Writes `manifest.json`, the last file of a prepared directory."""
     content = {"format": FORMAT, "version": 1, **dataclasses.asdict(manifest)}
     del content["directory"]
+    if not manifest.reading:  # As before there was a choice.
+        del content["reading"]
     storage.write_json(manifest.directory / FILE_NAME, content)
 
 

@@ -1,10 +1,13 @@
 """What no trial of a sweep could do, refused before any begins."""
 
+from typing import Any
+
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.search.recipes import ends_of, final_recipes
 from bert_cpu.search.shared_records import check_prepared
-from bert_cpu.search.space import SearchSpace
+from bert_cpu.search.space import SearchSpace, Value
+from bert_cpu.settings import TrainSettings
 from bert_cpu.tasks.catalog import make_task
 from bert_cpu.training.records import check_length
 from bert_cpu.tune_settings import TuneSettings
@@ -46,8 +49,29 @@ def check_sweep(
     if "max_length" in space.dimensions:
         check_length(max(ends_of(space, "max_length")), checkpoint)
     if not settings.resume:
+        _expect_use(settings, space)
         _expect_free(settings, space)
     return objective
+
+
+def has_use(settings: TuneSettings, name: str, value: Value) -> bool:
+    """Whether the sweep's task has a use for a value of a setting of training."""
+    given: dict[str, Any] = {"task": settings.task, name: value}
+    try:
+        make_task(TrainSettings(**given))
+    except UserError:
+        return False
+    return True
+
+
+def _expect_use(settings, space):
+    for name in ("pooling", "label_smoothing", "entity_marks"):
+        for value in ends_of(space, name) if name in space.dimensions else ():
+            if not has_use(settings, name, value):
+                raise UserError(
+                    f"The search space has {value} for {name}, which --task "
+                    f"{settings.task} has no use for. Leave it out of the space."
+                )
 
 
 def _expect_free(settings, space):

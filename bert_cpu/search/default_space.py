@@ -4,7 +4,11 @@ from bert_cpu.search.space import Choice, Range, SearchSpace
 
 
 def default_space(
-    num_layers: int, max_length: int, has_limits: bool, has_rungs: bool
+    num_layers: int,
+    max_length: int,
+    has_limits: bool,
+    has_rungs: bool,
+    has_labels: bool = True,
 ) -> SearchSpace:
     """A space for fine-tuning on 1,000 to 10,000 texts with two cores.
 
@@ -18,6 +22,7 @@ def default_space(
         has_limits: bool. The model must be fast or small, so that fewer layers and
             shorter texts may pay.
         has_rungs: bool. The algorithm chooses the epochs itself.
+        has_labels: bool. The task chooses among labels, which can be smoothed.
     """
     dimensions: dict[str, Range | Choice] = {
         "learning_rate": Range(1e-5, 2e-4, is_log=True),
@@ -26,8 +31,9 @@ def default_space(
         "weight_decay": Choice((0.0, 0.01, 0.1)),
         "dropout": Choice((0.0, 0.1, 0.2)),
         "layer_decay": Range(0.75, 1.0),
-        "label_smoothing": Choice((0.0, 0.05, 0.1)),
     }
+    if has_labels:
+        dimensions["label_smoothing"] = Choice((0.0, 0.05, 0.1))
     if not has_rungs:
         dimensions["epochs"] = Choice((2, 3, 4))
     # Frozen layers cost less; with more than a third of them, the model learns less.

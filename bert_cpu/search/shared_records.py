@@ -12,11 +12,12 @@ from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.search.space import SearchSpace
 from bert_cpu.settings import PrepareSettings, TrainSettings
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.tasks.catalog import OPTIONS, make_task
 from bert_cpu.training.records import make_records
 from bert_cpu.training.screen import Screen
 
 _PREPARING = [field.name for field in dataclasses.fields(PrepareSettings)]
+_UNSAID = {"processes", *OPTIONS}
 
 
 def shared_records(
@@ -38,14 +39,18 @@ def shared_records(
     """
     if is_prepared(settings.data):
         return pathlib.Path(settings.data)
-    # Who does the work changes nothing of them.
-    wishes = {n: getattr(settings, n) for n in _PREPARING if n != "processes"}
+    task = make_task(settings)
+    # Who does the work changes nothing of them; what a task does by itself is said
+    # only where it is not what it was before there was a choice.
+    wishes = {n: getattr(settings, n) for n in _PREPARING if n not in _UNSAID}
+    for name, earlier in task.reading_options.items():
+        if getattr(task, name) != earlier:
+            wishes[name] = getattr(task, name)
     digest = hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()
     target = directory / digest[:16]
     directory.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(directory / f"{target.name}.lock"):
         if not is_prepared(str(target)):
-            task = make_task(settings)
             make_records(settings, task, target, checkpoint, screen)
     return target
 

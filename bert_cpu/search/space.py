@@ -15,7 +15,7 @@ SEARCHABLE = (
     *("learning_rate", "warmup", "batch_size", "accumulate", "epochs"),
     *("weight_decay", "clip_norm", "dropout", "ema", "label_smoothing"),
     *("layer_decay", "freeze_layers", "keep_layers", "class_weights", "pooling"),
-    *("max_length", "stride", "normalize", "stop_words", "stem"),
+    *("max_length", "stride", "normalize", "stop_words", "stem", "entity_marks"),
 )
 _FORMS = "{range: [low, high]}, {log: [low, high]}, a list of values, or one value"
 _KINDS = {"range", "log"}

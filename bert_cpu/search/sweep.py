@@ -10,7 +10,7 @@ from bert_cpu.errors import Interrupted, UserError
 from bert_cpu.hardware.numa import read_numa_nodes
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.report.write_sweep_report import write_sweep_report
-from bert_cpu.search.check_sweep import check_sweep
+from bert_cpu.search.check_sweep import check_sweep, has_use
 from bert_cpu.search.default_space import default_space
 from bert_cpu.search.final_runs import describe_final, final_runs
 from bert_cpu.search.read_space import read_space
@@ -66,6 +66,7 @@ def run_sweep(
             settings.max_length,
             settings.has_limits,
             settings.algorithm == "hyperband",
+            has_use(settings, "label_smoothing", 0.1),
         )
     objective = check_sweep(settings, space, checkpoint)
     with begun_sweep(settings, space) as begun, listening() as stop:

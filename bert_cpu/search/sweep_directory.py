@@ -12,6 +12,7 @@ from bert_cpu import storage
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
 from bert_cpu.search.space import SearchSpace
+from bert_cpu.tasks.catalog import TASKS, task_class
 from bert_cpu.tune_settings import TuneSettings
 
 FORMAT = "bert_cpu.sweep"
@@ -82,6 +83,8 @@ def resumed_sweep(
         )
     before, settings = read_sweep(directory), _with_whole_path(settings)
     defaults, kept = TuneSettings(), before.get("settings", {})
+    if kept.get("task") in TASKS:  # Of a sweep from before there was a choice.
+        kept = {**task_class(kept["task"]).reading_options, **kept}
     for name, was in kept.items():
         now = getattr(settings, name, None)
         if now not in (was, getattr(defaults, name, None)):

@@ -70,6 +70,14 @@ def task_of_records(task: Task, reading: Mapping[str, Any]) -> Task:
     Args:
         task: as settings ask for it.
         reading: `Manifest.reading` of the records.
+
+    Raises:
+        UserError: if it names what the task has no choice of.
     """
+    if not set(reading) <= set(task.reading_options):
+        raise UserError(
+            f"The records were made with {', '.join(map(str, reading))} chosen, which "
+            f"--task {task.name} does not know. Prepare the data again."
+        )
     own = {name: getattr(task, name) for name in task.options}
     return type(task)(**{**own, **task.reading_options, **reading})

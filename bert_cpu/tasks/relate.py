@@ -15,6 +15,8 @@ from bert_cpu.text.semeval import read_semeval
 
 _MARKS = ("<e1>", "</e1>", "<e2>", "</e2>")
 _ANY_MARK = re.compile("|".join(_MARKS))
+# What a tokenizer may read as one of them, too.
+_LIKE_A_MARK = re.compile(r"<\s*/?\s*e\s*[12]\s*>", re.IGNORECASE)
 # The signs of the first entity and of the second. Of MiniLM's word table, the rows of
 # `$` and `#` have a cosine of 0.18 and lengths of 1.1 and 1.3; those of its
 # `[unused…]` words are alike (0.82 on the mean) and short (0.46): untrained, they
@@ -40,12 +42,12 @@ class Relate(Classify):
     is left out.
 
     Args:
-        entity_marks: what BERT reads for them. "written" is their word pieces: a third
-            of a sentence, but they tell where an entity opens from where it closes.
-            "signs" is one token each, `$` for the first entity's and `#` for the
-            second's, which takes less time and is less often right; the text's own
-            `$` and `#` are then read as `§`. With a vocabulary that lacks them,
-            "signs" reads what is written.
+        entity_marks: what BERT reads for them. "written" is their word pieces, which
+            tell where an entity opens from where it closes. "signs" is one token
+            each, `$` for the first entity's and `#` for the second's, which takes a
+            third of the tokens of a sentence away; the text's own `$` and `#` are
+            then read as `§`. With a vocabulary that lacks them, "signs" reads what
+            is written.
         pooling: see `PooledTask`.
 
     What the head costs: a head that also reads the states of both entities scores
@@ -107,9 +109,10 @@ class Relate(Classify):
         whole = [self._has_marks(window) for window in windows]
         if not any(whole) and len(windows) == 1:
             lacks = f"doesn't spell {' '.join(_MARKS)}"
-            remedy = "Give --entity-marks signs, or another --encoder"
+            signs = " and ".join(_SIGNS)
+            remedy = f"Choose another --encoder, or --entity-marks signs for {signs}"
             if self.entity_marks == "signs":
-                lacks = f"has no {' and '.join(_SIGNS)}, and {lacks}"
+                lacks = f"has no {signs}, and {lacks}"
                 remedy = "Choose another --encoder"
             raise UserError(
                 f"{example.position} has marks that the encoder can't read: its "
@@ -232,6 +235,12 @@ def _expect_marks(text, position):
             f"{position} has its marks in the order {' '.join(found)}, but each "
             f"entity must end before the next begins, as in '{_EXAMPLE}'. Move them."
         )
+    for like in _LIKE_A_MARK.findall(text):
+        if like not in _MARKS:
+            raise UserError(
+                f"{position} has '{like}', which BERT may read as a mark, beside its "
+                "marks. Take it out."
+            )
     for name in ("e1", "e2"):
         entity = text.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
         if not entity.strip():

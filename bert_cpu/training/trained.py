@@ -15,7 +15,7 @@ from bert_cpu.models.encoder import build_encoder
 from bert_cpu.settings import TrainSettings
 from bert_cpu.stored_settings import load_settings
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import TASKS, restore_task
+from bert_cpu.tasks.catalog import TASKS, restore_task, task_of_records
 from bert_cpu.training.evaluate import Evaluation
 from bert_cpu.training.step import make_predict_step
 
@@ -101,12 +101,28 @@ def load_run_records(
                 f"'{run_dir}' has a model with {field} {ours}, but records with "
                 f"{theirs}. Train it again with --overwrite."
             )
+    _check_reading(run_dir, bundle, manifest)
     if task is not None:
         directory = run_dir / "mended_evaluation"
         return mend_records(manifest, directory, task.label_names)
     shards = manifest.splits[split].shards
     check_shards(manifest.directory, shards, "Prepare the data again.")
     return manifest
+
+
+def _check_reading(run_dir, bundle, manifest):
+    """A model must be asked as it was taught."""
+    ours = restore_task(bundle.info.task, bundle.info.options)
+    if ours is None:
+        return  # `open_trained` says so.
+    theirs = task_of_records(ours, manifest.reading)
+    for name in ours.reading_options:
+        if getattr(ours, name) != getattr(theirs, name):
+            raise UserError(
+                f"'{run_dir}' has a model with {name} {getattr(ours, name)}, but "
+                f"records with {getattr(theirs, name)}. Train it again with "
+                "--overwrite."
+            )
 
 
 def _records_of(run_dir, settings):

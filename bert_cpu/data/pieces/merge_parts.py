@@ -73,10 +73,11 @@ def _difference(ours, theirs):
         return f"by another version ({ours.version} and not {theirs.version})"
     if ours.tokenizer_sha256 != theirs.tokenizer_sha256:
         return "with another tokenizer"
-    for name, value in ours.settings.items():
-        if theirs.settings.get(name) != value:
+    theirs_given = theirs.settings | theirs.reading
+    for name, value in (ours.settings | ours.reading).items():
+        if theirs_given.get(name) != value:
             flag = "--" + name.replace("_", "-")
-            return f"with another {flag} ({value} and not {theirs.settings.get(name)})"
+            return f"with another {flag} ({value} and not {theirs_given.get(name)})"
     for split, planned in ours.splits.items():
         if planned != theirs.splits.get(split):
             return f"from another {split} split"

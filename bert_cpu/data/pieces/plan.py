@@ -57,8 +57,8 @@ class Plan:
     record_format: str
     settings: dict  # All that change what is written.
     splits: dict[str, SplitPlan]
-    reading: dict[str, str]
     version: str = bert_cpu.__version__  # Of this package.
+    reading: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -98,6 +98,7 @@ def make_plan(
         UserError: if there would be too many shards.
     """
     kept = dataclasses.asdict(settings)
+    reading = {name: getattr(task, name) for name in task.reading_options}
     known = {field.name for field in dataclasses.fields(PrepareSettings)}
     return Plan(
         source=source,
@@ -110,14 +111,14 @@ def make_plan(
         preprocess=preprocess,
         tokenizer_sha256=tokenizer_sha256,
         record_format=settings.record_format,
-        settings={name: kept[name] for name in sorted(known - {*_LOCAL})},
+        settings={name: kept[name] for name in sorted(known - {*_LOCAL, *reading})},
         splits={
             split: SplitPlan(
                 count.examples, count.sha256, _files(split, count, kept), _PIECE_SIZE
             )
             for split, count in counts.items()
         },
-        reading={name: getattr(task, name) for name in task.reading_options},
+        reading=reading,
     )
 
 
