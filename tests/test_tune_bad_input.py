@@ -276,17 +276,10 @@ def test_a_port_that_is_none(tune, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "space", "message"),
     [
-        (
-            "tag",
-            "pooling: [mean, cls]",
-            "mean for pooling, which --task tag has no use",
-        ),
-        ("fill", "pooling: mean", "mean for pooling, which --task fill has no use for"),
-        (
-            "score",
-            "label_smoothing: [0.0, 0.1]",
-            "0.1 for label_smoothing, which --task",
-        ),
+        ("tag", "pooling: [mean, cls]", "mean for pooling, which --task tag"),
+        ("fill", "pooling: mean", "mean for pooling, which --task fill"),
+        ("tag", "entity_marks: signs", "signs for entity_marks, which --task tag"),
+        ("score", "label_smoothing: [0, 0.1]", "0.1 for label_smoothing, which --task"),
     ],
 )
 def test_a_setting_that_the_task_has_no_use_for(tune, task, space, message):
