@@ -16,7 +16,8 @@ class PretrainSettings(RunSettings):
     # The run's name: its directory is RUNS_DIR/NAME.
     name: str = "zh_small"
     # Documents: a .txt file or a directory of them, a file with columns, or
-    # tfds:NAME,tfds:NAME (their training splits).
+    # tfds:NAME,tfds:NAME (their training splits). Or records of the original BERT's
+    # create_pretraining_data, *.tfrecord or *.tf_record, of --encoder's vocabulary.
     data: str = "tfds:zh_reviews,tfds:people_daily"
     # The column that holds a document, in files with columns.
     text: str = "text"
@@ -80,6 +81,11 @@ class PretrainSettings(RunSettings):
         if self.encoder is None and self.start is None:
             # Said outright, so that config.json and --resume name it.
             object.__setattr__(self, "start", "cooccurrences")
+        if self.reads_records and self.encoder is None:
+            raise UserError(
+                f"--data '{self.data}' holds token ids, whose vocabulary is an "
+                "encoder's. Name its checkpoint by --encoder."
+            )
         if self.encoder is not None and self.start is not None:
             raise UserError(
                 f"--start is {self.start}, but '{self.encoder}' brings its own "
@@ -98,9 +104,15 @@ class PretrainSettings(RunSettings):
             expect(0 < share < 1, field, share, "a share in (0, 1)")
 
     @property
+    def reads_records(self) -> bool:
+        """Whether `data` is records that another program made of documents."""
+        names = [name.strip() for name in self.data.split(",")]
+        return all(name.endswith((".tfrecord", ".tf_record")) for name in names)
+
+    @property
     def num_short_epochs(self) -> int:
         """How many epochs have short sequences; never all of them."""
-        if self.short_length >= self.max_length:
+        if self.reads_records or self.short_length >= self.max_length:
             return 0
         return min(self.short_epochs, self.epochs - 1)
 

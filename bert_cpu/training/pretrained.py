@@ -5,7 +5,11 @@ from collections.abc import Iterator
 import keras
 from transformers import BertConfig, BertTokenizerFast
 
+from bert_cpu.data.damage.parse_example import parse_example
+from bert_cpu.data.damage.scan_records import Record, scan_records
 from bert_cpu.data.prepare import prepare_records
+from bert_cpu.data.pretraining.manifest import load_pretraining_manifest
+from bert_cpu.data.pretraining.sequence_of import sequence_of
 from bert_cpu.data.sources.source import Source
 from bert_cpu.example import Example
 from bert_cpu.models.bundle import BundleInfo, save_bundle
@@ -56,14 +60,32 @@ def save_pretrained(
         stride=prepare.overlap,
     )
     save_bundle(settings.run_dir / "bundle", model, task, config, tokenizer, info)
-    source = Source(settings.data, {"test": lambda: _held_out(settings)})
+    source = Source(settings.data, {"test": lambda: _held_out(settings, tokenizer)})
     prepare_records(source, prepare, tokenizer, settings.run_dir / "records", task)
 
 
-def _held_out(settings: PretrainSettings) -> Iterator[Example]:
+def _held_out(settings, tokenizer) -> Iterator[Example]:
+    if settings.reads_records:
+        yield from _held_out_records(settings, tokenizer)
+        return
     documents = open_corpus(settings).documents("validation")
     for number, sentences in enumerate(documents, start=1):
         # Chinese sentences follow each other without a space.
         join = "" if sentences[0][-1:] in "。！？；…”" else " "
         text = join.join(sentences)
         yield Example(text, None, None, f"{settings.data} held out {number}")
+
+
+def _held_out_records(settings, tokenizer):
+    """The texts of held-out records, as far as their pieces say them."""
+    directory = settings.run_dir / "pretraining"
+    manifest = load_pretraining_manifest(directory, checks_files=False)
+    shards = manifest.open_shards("validation", settings.max_length)
+    number = 0
+    for path in shards.paths:
+        for record in scan_records(path):
+            if isinstance(record, Record):
+                number += 1
+                ids = sequence_of(parse_example(record.data))
+                text = tokenizer.decode(ids, skip_special_tokens=True)
+                yield Example(text, None, None, f"{path.name} record {number}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from transformers import BertTokenizerFast
 
 from bert_cpu.data.manifest import is_prepared
+from bert_cpu.data.pretraining.adopt_shards import adopt_shards
 from bert_cpu.data.pretraining.corpus import Corpus
 from bert_cpu.data.pretraining.documents import documents_of, read_documents
 from bert_cpu.data.pretraining.manifest import (
@@ -62,6 +63,8 @@ def open_pretraining_records(
         manifest = _open_prepared(directory, settings.mended_dir, is_chief)
         tell_left_out(manifest.directory, screen)
         return manifest, load_tokenizer(manifest.directory)
+    if settings.reads_records and checkpoint is not None:
+        return _adopt(settings, directory, checkpoint, screen), checkpoint.tokenizer
     corpus = open_corpus(settings)
     if checkpoint is None:
         sentences = corpus.sentences("train")
@@ -90,6 +93,19 @@ def open_pretraining_records(
         f"{manifest.unknown_share:.2%} of all tokens unknown to them"
     )
     return manifest, tokenizer
+
+
+def _adopt(settings, directory, checkpoint, screen):
+    with screen.counting("copying") as count:
+        manifest = adopt_shards(
+            settings.data, checkpoint.tokenizer, directory, settings.max_length, count
+        )
+    screen.say(
+        f"{manifest.documents['train']:,} sequences, "
+        f"{manifest.documents['validation']:,} held out; {manifest.unknown_share:.2%} "
+        "of all tokens unknown to the vocabulary"
+    )
+    return manifest
 
 
 def _open_prepared(directory, mended, is_chief):

@@ -12,7 +12,6 @@ from bert_cpu.data.pretraining.corpus import Corpus
 from bert_cpu.data.pretraining.coverage import Coverage
 from bert_cpu.data.pretraining.full_sequences import pack_full_sequences
 from bert_cpu.data.pretraining.manifest import (
-    VOCABULARY_NAME,
     PretrainingManifest,
     ShardsInfo,
     save_pretraining_manifest,
@@ -21,10 +20,10 @@ from bert_cpu.data.pretraining.masks import most_predictions
 from bert_cpu.data.pretraining.pairs import pack_pairs
 from bert_cpu.data.pretraining.pieces import Pieces
 from bert_cpu.data.pretraining.records import PretrainingWriter
+from bert_cpu.data.pretraining.save_tokenizer import save_tokenizer
 from bert_cpu.data.pretraining.tokenized import tokenize_documents
 from bert_cpu.errors import UserError
 
-_SHARD_SIZE = 10_000
 # Sequences whose masks are drawn at once.
 _BATCH_SIZE = 1000
 # Documents after which a vocabulary that does not fit is refused.
@@ -90,7 +89,7 @@ def prepare_pretraining(
                 )
             infos.append(info)
         coverage.check(most_unknown)
-        _save_tokenizer(tokenizer, aside)
+        save_tokenizer(tokenizer, aside)
         names = [path.name for path in aside.iterdir()]
         manifest = PretrainingManifest(
             directory=aside,
@@ -126,7 +125,6 @@ def _write(packed, directory, split, length, pieces, mask_share, seed):
         share=mask_share,
         max_predictions=most_predictions(length, mask_share),
         seed=seed,
-        shard_size=_SHARD_SIZE,
     )
     with writer:
         while batch := list(itertools.islice(packed, _BATCH_SIZE)):
@@ -146,11 +144,3 @@ def _report(corpus, split, length, progress) -> Iterator[list[str]]:
         yield document
         if done % 1000 == 0 or done == total:
             progress(f"{split} {length}", done, total)
-
-
-def _save_tokenizer(tokenizer, directory):
-    tokenizer.save_pretrained(directory)
-    # The older file, for tools that read no tokenizer.json: a word a line, by id.
-    words = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
-    text = "".join(f"{word}\n" for word, _ in words)
-    (directory / VOCABULARY_NAME).write_text(text, encoding="utf-8")

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from bert_cpu import storage
 from bert_cpu.data.pretraining.masks import draw_masks, put_tokens
 from bert_cpu.data.pretraining.packed import Packed
 from bert_cpu.data.pretraining.pieces import Pieces
+from bert_cpu.data.pretraining.shard_writer import SHARD_SIZE, ShardWriter
 
 _INTS = (
     "input_ids",
@@ -43,7 +43,7 @@ class PretrainingWriter(contextlib.AbstractContextManager):
     Attributes:
         counts: dict of int: examples, tokens (special ones included), hidden tokens
             and random_next examples.
-        shards: list of str. File names.
+        shards: list of str. Their file names.
 
     Raises:
         UserError: if the disk is full.
@@ -58,20 +58,17 @@ class PretrainingWriter(contextlib.AbstractContextManager):
         share: float,
         max_predictions: int,
         seed: int,
-        shard_size: int,
+        shard_size: int = SHARD_SIZE,
     ):
-        self._directory = directory
-        self._prefix = prefix
+        self._shards = ShardWriter(directory, prefix, shard_size)
         self._pieces = pieces
         self._length = length
         self._share = share
         self._max_predictions = max_predictions
         self._seed = seed
-        self._shard_size = shard_size
         self._num_batches = 0
-        self._writer: tf.io.TFRecordWriter | None = None
         self.counts = dict.fromkeys(("examples", "tokens", "hidden", "random_next"), 0)
-        self.shards: list[str] = []
+        self.shards = self._shards.names
 
     def write(self, batch: Sequence[Packed]) -> None:
         """Adds sequences. How they come in batches is part of what fixes the masks."""
@@ -82,26 +79,13 @@ class PretrainingWriter(contextlib.AbstractContextManager):
         self.counts["hidden"] += int(features["masked_lm_weights"].sum())
         self.counts["random_next"] += int(features["next_sentence_labels"].sum())
         columns = {name: values.tolist() for name, values in features.items()}
-        with storage.full_disk_is_the_users(self._directory):
-            for row in range(len(batch)):
-                record = _serialize({name: rows[row] for name, rows in columns.items()})
-                self._writer_now().write(record)
-                self.counts["examples"] += 1
+        for row in range(len(batch)):
+            record = _serialize({name: rows[row] for name, rows in columns.items()})
+            self._shards.write(record)
+            self.counts["examples"] += 1
 
     def __exit__(self, *exception):
-        self._close()
-
-    def _writer_now(self):
-        if self.counts["examples"] % self._shard_size == 0:
-            self._close()
-            self.shards.append(f"{self._prefix}-{len(self.shards):05d}.tfrecord")
-            self._writer = tf.io.TFRecordWriter(str(self._directory / self.shards[-1]))
-        return self._writer
-
-    def _close(self):
-        if self._writer is not None:
-            with storage.full_disk_is_the_users(self._directory):
-                self._writer.close()
+        self._shards.__exit__(*exception)
 
     def _assemble(self, batch):
         """Puts special tokens in, and pads: dict of int32 `(batch, length)`."""
