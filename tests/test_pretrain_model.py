@@ -1,7 +1,5 @@
 """BERT's pre-training heads, losses and measures, next to transformers and SciPy."""
 
-import importlib
-import json
 
 import keras
 import numpy as np
@@ -10,12 +8,11 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 import tiny_bundle
-from safetensors.numpy import load_file, save_file
 from transformers import BertConfig
 
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.models.weights import collect_weights, encoder_names
+from bert_cpu.models.weights import collect_weights
 from bert_cpu.tasks.pretrain import (
     HEAD_NAMES,
     MASKED_WORDS_NAMES,
@@ -202,57 +199,3 @@ def test_every_weight_learns_from_the_two_losses():
         # Softmax is the same whatever is added to all keys.
         if not variable.path.endswith("attention/key/bias"):
             assert np.abs(tf.convert_to_tensor(gradient)).max() > 1e-6, variable.path
-
-
-def transformers_logits(model, torch):
-    tokens = {n: torch.from_numpy(v).long() for n, v in INPUTS.items()}
-    positions = tokens.pop("masked_positions")[..., None]
-    with torch.inference_mode():
-        outputs = model.eval()(**tokens)
-    words = outputs.prediction_logits.take_along_dim(positions, dim=1)
-    return {
-        "masked_logits": words.numpy(),
-        "next_sentence_logits": outputs.seq_relationship_logits.numpy(),
-    }
-
-
-def test_what_transformers_saves_opens_here_with_the_same_logits(tmp_path):
-    torch = pytest.importorskip("torch")
-    bert = importlib.import_module("transformers").BertForPreTraining
-    torch.manual_seed(0)
-    theirs = bert(CONFIG)
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            parameter.normal_(0, 0.2)
-    directory = tmp_path / "theirs"
-    theirs.save_pretrained(directory)
-    tiny_bundle.tiny_tokenizer().save(str(directory / "tokenizer.json"))
-    model, absent = loaded(directory)
-    assert absent == []
-    expected = transformers_logits(theirs, torch)
-    for name, value in model(INPUTS).items():
-        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-4)
-
-
-def test_what_is_saved_here_opens_in_transformers_with_nothing_missing(tmp_path):
-    torch = pytest.importorskip("torch")
-    bert = importlib.import_module("transformers").BertForPreTraining
-    model, _ = loaded(write_checkpoint(tmp_path / "start", head_weights()))
-    names = {p: f"bert.{n}" for p, n in encoder_names(NUM_LAYERS).items()} | HEAD_NAMES
-    directory = tmp_path / "ours"
-    directory.mkdir()
-    fields = tiny_bundle.CONFIG | {"architectures": ["BertForPreTraining"]}
-    (directory / "config.json").write_text(json.dumps(fields))
-    save_file(
-        collect_weights(model, names),
-        directory / "model.safetensors",
-        metadata={"format": "pt"},
-    )
-    assert "cls.predictions.decoder.weight" not in load_file(
-        directory / "model.safetensors"
-    )
-    theirs, report = bert.from_pretrained(directory, output_loading_info=True)
-    assert not any(report.values()), report
-    expected = transformers_logits(theirs, torch)
-    for name, value in model(INPUTS).items():
-        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-4)

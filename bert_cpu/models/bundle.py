@@ -23,6 +23,7 @@ from bert_cpu.models.weights import (
 from bert_cpu.task import Task
 
 FORMAT = "bert_cpu.bundle"
+_HEAD_BIASES = ("classifier.bias", "qa_outputs.bias")
 _FILES = ("config.json", "model.safetensors", "tokenizer.json")
 _REMEDY = "Train it again, or copy the bundle again from where it came."
 
@@ -155,7 +156,12 @@ def _tensor_names(config, model, task):
 
 
 def _write_model(directory, model, task, config, info):
-    labels = dict(enumerate(info.labels)) or {0: "LABEL_0"}
+    tensors = collect_weights(model, _tensor_names(config, model, task))
+    # transformers sizes a head by the names that there are.
+    rows = [len(tensors[name]) for name in _HEAD_BIASES if name in tensors]
+    labels = {row: f"LABEL_{row}" for row in range(max(rows, default=1))}
+    if len(labels) == len(info.labels) and "classifier.bias" in tensors:
+        labels = dict(enumerate(info.labels))
     described = BertConfig(
         **{
             **config.to_dict(),
@@ -166,7 +172,6 @@ def _write_model(directory, model, task, config, info):
         }
     )
     described.save_pretrained(directory)
-    tensors = collect_weights(model, _tensor_names(config, model, task))
     safetensors.numpy.save_file(
         tensors, directory / "model.safetensors", metadata={"format": "pt"}
     )

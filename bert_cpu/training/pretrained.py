@@ -21,7 +21,7 @@ from bert_cpu.text.preprocess import Preprocess
 from bert_cpu.training.pretraining_data import open_corpus
 
 
-class _FillAndNextSentence(Fill):
+class FillAndNextSentence(Fill):
     """Fill, saved with the other head of pre-training beside its own."""
 
     head_names = HEAD_NAMES
@@ -45,7 +45,7 @@ def save_pretrained(
     Raises:
         UserError: if the disk is full.
     """
-    task = _FillAndNextSentence() if settings.next_sentence else Fill()
+    task = FillAndNextSentence() if settings.next_sentence else Fill()
     prepare = PrepareSettings(
         task="fill",
         data=settings.data,
