@@ -54,10 +54,10 @@ def main() -> None:
     ]
     validation_windows, test_windows = encode(validation), encode(test)
     optimizer, schedule = _optimizer(model, options, len(features))
-    seconds, best, scores = 0.0, None, []
+    seconds, best, scores, losses = 0.0, None, [], []
     for _ in range(options.epochs):
         started = time.perf_counter()
-        _train_epoch(model, task, features, optimizer, schedule, options)
+        losses.append(_train_epoch(model, task, features, optimizer, schedule, options))
         seconds += time.perf_counter() - started
         scores.append(_evaluate(model, task, validation, validation_windows, labels))
         # The first of a task's metrics tells; of equals, the earlier epoch.
@@ -74,6 +74,7 @@ def main() -> None:
         "validation": scores[best_epoch - 1],
         "best_epoch": best_epoch,
         "epochs": options.epochs,
+        "train_losses": [round(loss, 4) for loss in losses],
         "examples": [len(train), len(validation), len(test)],
         "train_windows": len(features),
         # Without reading, tokenizing and validation.
@@ -134,8 +135,10 @@ def _optimizer(model, options, num_features):
 
 
 def _train_epoch(model, task, features, optimizer, schedule, options):
+    """Gives the mean of its batches' losses."""
     model.train()
     is_mixed = options.dtype == "bfloat16"
+    losses = []
     for indices in torch.randperm(len(features)).split(options.batch_size):
         windows, targets = zip(*(features[index] for index in indices), strict=True)
         batch = _inputs(windows)
@@ -145,11 +148,13 @@ def _train_epoch(model, task, features, optimizer, schedule, options):
             batch[name] = _pad(values, padding) if is_list else torch.tensor(values)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_mixed):
             loss = model(**batch).loss
+        losses.append(loss.item())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+    return sum(losses) / len(losses)
 
 
 def _evaluate(model, task, examples, all_windows, labels):
