@@ -101,7 +101,8 @@ class Fsck:
 class Hardware:
     """Show what this processor has, what will be used, and whether a model fits."""
 
-    # A BERT checkpoint: minilm, or a directory in Hugging Face layout.
+    # A BERT checkpoint: minilm, or a directory in Hugging Face layout or with one of
+    # Google's.
     encoder: str | None = None
     # Examples in one batch of training.
     batch_size: int = 32

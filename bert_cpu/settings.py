@@ -35,7 +35,8 @@ class PrepareSettings:
     text_pair: str | None = None
     # The column that holds what is to be learned.
     label: str = "label"
-    # A BERT checkpoint: minilm, a directory in Hugging Face layout, or a hub id.
+    # A BERT checkpoint: minilm, a directory in Hugging Face layout or with one of
+    # Google's, or a hub id.
     encoder: str = "minilm"
     # Tokens in the longest sequence, special tokens included; the rest is cut.
     max_length: int = 128

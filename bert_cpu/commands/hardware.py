@@ -18,6 +18,7 @@ from bert_cpu.hardware.find_tuned_profile import find_tuned_profile
 from bert_cpu.hardware.fit import fit_model
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.hardware.tuned_profile_location import tuned_profile_location
+from bert_cpu.models.find_encoder_config import find_encoder_config
 
 
 def run(
@@ -36,18 +37,20 @@ def run(
         The exit code.
 
     Raises:
-        UserError: if the encoder is no directory with a BERT's `config.json`; with
-            `tune`, if TensorFlow or memory is missing, or the cache can't be written.
+        UserError: if the encoder is no directory with a BERT's `config.json`, or
+            with one of Google's original checkpoints; with `tune`, if TensorFlow or
+            memory is missing, or the cache can't be written.
     """
     hardware = read_hardware()
     shape = None
     if encoder is not None:
         directory = minilm_directory() if encoder == "minilm" else encoder
-        path = pathlib.Path(directory) / "config.json"
+        path = find_encoder_config(pathlib.Path(directory))
         if not path.is_file():
             raise UserError(
-                f"--encoder '{encoder}' has no config.json. Give minilm, or the "
-                "directory of a BERT checkpoint."
+                f"--encoder '{encoder}' has no config.json, nor a bert_config.json "
+                "beside its *.ckpt.index. Give minilm, or the directory of a BERT "
+                "checkpoint."
             )
         shape = read_encoder_shape(path)
     if tune:

@@ -13,12 +13,13 @@ from transformers import BertConfig, BertTokenizerFast
 
 from bert_cpu.data.minilm import minilm_directory
 from bert_cpu.errors import UserError
+from bert_cpu.models.find_encoder_config import find_encoder_config
+from bert_cpu.models.find_tf1_checkpoint import CONFIG_NAME, find_tf1_checkpoint
 from bert_cpu.models.load_tokenizer import load_tokenizer
-from bert_cpu.models.tf1_checkpoint import find_tf1_checkpoint, read_tf1_tensors
+from bert_cpu.models.tf1_checkpoint import read_tf1_tensors
 from bert_cpu.models.weights import assign_weights, encoder_names, model_names
 
 _FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer.json")
-_TF1_CONFIG = "bert_config.json"
 _OPTIONAL_FILES = ("tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -102,8 +103,7 @@ def open_checkpoint(name: str) -> Checkpoint:
         UserError: if it can't be found, isn't BERT, or lacks a file.
     """
     directory = _find(name)
-    is_tf1 = find_tf1_checkpoint(directory) is not None
-    config = read_config(directory / (_TF1_CONFIG if is_tf1 else "config.json"))
+    config = read_config(find_encoder_config(directory))
     tokenizer = load_tokenizer(directory)
     if len(tokenizer) > config.vocab_size:
         raise UserError(
@@ -128,7 +128,7 @@ def read_config(path: pathlib.Path) -> BertConfig:
     except ValueError as error:
         raise UserError(f"'{path}' is not JSON ({error}). Fetch it again.") from error
     # The original names no type: there was only BERT.
-    default = "bert" if path.name == _TF1_CONFIG else None
+    default = "bert" if path.name == CONFIG_NAME else None
     kind = fields.get("model_type", default) if isinstance(fields, dict) else None
     if kind != "bert":
         raise UserError(

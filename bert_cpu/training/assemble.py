@@ -22,6 +22,7 @@ from bert_cpu.hardware.profile import Profile, choose_profile
 from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.models.find_encoder_config import find_encoder_config
 from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import make_task, task_of_records
@@ -212,7 +213,7 @@ def _build(settings, task, checkpoint, manifest, dtype):
 
 def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
     shape = dataclasses.replace(
-        read_encoder_shape(checkpoint.directory / "config.json"),
+        read_encoder_shape(find_encoder_config(checkpoint.directory)),
         num_hidden_layers=checkpoint.config.num_hidden_layers,
     )
     kept = " left" if settings.keep_layers else ""
