@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+import tiny_bundle
 import tiny_pretraining
 from tiny_command import bert_cpu
 from tiny_pretraining import words_of
@@ -72,6 +73,17 @@ def test_an_encoder_with_weights_is_not_started(here):
     assert mistake("bad", "--encoder", "minilm", "--start", "neighbours") == (
         "--start is neighbours, but 'minilm' brings its own weights. Give --start or "
         "--encoder, not both. See bert-cpu pretrain --help."
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_encoder_is_asked_no_longer_sequences_than_it_has_positions(here, workers):
+    tiny_bundle.write_bundle(here / "encoder")
+    most = tiny_bundle.CONFIG["max_position_embeddings"]
+    options = ("--encoder", "encoder", "--most-unknown", 0.99, "--workers", workers)
+    assert mistake("bad", *options, "--max-length", most + 1) == (
+        f"--max-length is {most + 1}, but 'encoder' has only {most} positions. Ask for "
+        f"{most} or fewer."
     )
 
 

@@ -9,7 +9,7 @@ from bert_cpu.search.shared_records import check_prepared
 from bert_cpu.search.space import SearchSpace, Value
 from bert_cpu.settings import TrainSettings
 from bert_cpu.tasks.catalog import make_task
-from bert_cpu.training.records import check_length
+from bert_cpu.training.check_length import check_length
 from bert_cpu.tune_settings import TuneSettings
 
 

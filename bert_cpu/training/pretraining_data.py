@@ -23,6 +23,7 @@ from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.training.check_followed import check_followed
+from bert_cpu.training.check_length import check_length
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.tell_left_out import tell_left_out
 
@@ -57,8 +58,12 @@ def open_pretraining_records(
         is_chief: whether this process may mend damaged records, see `mended_dir`.
 
     Raises:
-        UserError: for every mistake of the documents, or damaged records.
+        UserError: for every mistake of the documents, damaged records, or sequences
+            that are longer than the checkpoint can read.
     """
+    if checkpoint is not None:
+        # The short sequences of the first epochs are never longer.
+        check_length(settings.max_length, checkpoint)
     if is_prepared(str(directory)):
         manifest = _open_prepared(directory, settings.mended_dir, is_chief)
         tell_left_out(manifest.directory, screen)

@@ -14,6 +14,7 @@ from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import task_of_records
 from bert_cpu.text.windows import tokenizer_sha256
 from bert_cpu.training.check_followed import check_followed
+from bert_cpu.training.check_length import check_length
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.tell_left_out import tell_left_out
 
@@ -139,20 +140,6 @@ def _check_wishes(manifest, settings, task):
                 f"was prepared with {value}. Leave the option out, or prepare the "
                 "data again."
             )
-
-
-def check_length(max_length: int, checkpoint: Checkpoint) -> None:
-    """Refuses sequences that are longer than an encoder can read.
-
-    Raises:
-        UserError: if they are.
-    """
-    most = checkpoint.config.max_position_embeddings
-    if max_length > most:
-        raise UserError(
-            f"--max-length is {max_length}, but '{checkpoint.name}' has only {most} "
-            f"positions. Ask for {most} or fewer."
-        )
 
 
 def _tell_losses(manifest, screen):
