@@ -7,6 +7,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.settings import RunSettings, expect
 
 Start = Literal["cooccurrences", "neighbours", "random"]
+_OF_A_NEW_ENCODER = ("num_layers", "hidden_size", "num_heads", "vocab_size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +103,31 @@ class PretrainSettings(RunSettings):
         for field in ("mask_share", "most_unknown", "short_share"):
             share = getattr(self, field)
             expect(0 < share < 1, field, share, "a share in (0, 1)")
+
+    def expect_one_encoder(self) -> None:
+        """Refuses what shapes a new encoder beside one that is there.
+
+        Only when a run is begun: it was ignored once, and runs that were begun so are
+        read, measured and gone on with as ever.
+
+        Raises:
+            UserError: if there is something of both.
+        """
+        if self.encoder is None:
+            return
+        given = [
+            "--" + field.replace("_", "-")
+            for field in _OF_A_NEW_ENCODER
+            if getattr(self, field) != getattr(PretrainSettings, field)
+        ]
+        if not self.lowercase:
+            given.append("--no-lowercase")
+        if given:
+            raise UserError(
+                f"Got {', '.join(given)} for a new encoder beside --encoder "
+                f"{self.encoder}, which has its own size and words. Give one of the "
+                "two."
+            )
 
     @property
     def reads_records(self) -> bool:

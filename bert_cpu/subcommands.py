@@ -91,6 +91,8 @@ class Pretrain(PretrainSettings):
     """Pre-train BERT on plain text, from random weights or from an encoder."""
 
     def run(self) -> int:
+        if not self.resume:
+            self.expect_one_encoder()
         _start_tensorflow(self)
         from bert_cpu.commands import pretrain
 

@@ -9,6 +9,9 @@ import tiny_pretraining
 from tiny_command import bert_cpu
 from tiny_pretraining import words_of
 
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.stored_settings import load_settings, save_settings
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -73,6 +76,35 @@ def test_an_encoder_with_weights_is_not_started(here):
     assert mistake("bad", "--encoder", "minilm", "--start", "neighbours") == (
         "--start is neighbours, but 'minilm' brings its own weights. Give --start or "
         "--encoder, not both. See bert-cpu pretrain --help."
+    )
+
+
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        (("--num-layers", 2), "--num-layers"),
+        (("--hidden-size", 32), "--hidden-size"),
+        (("--num-heads", 2), "--num-heads"),
+        (("--vocab-size", 200), "--vocab-size"),
+        (("--no-lowercase",), "--no-lowercase"),
+        (("--no-lowercase", "--num-layers", 2), "--num-layers, --no-lowercase"),
+    ],
+)
+def test_an_encoder_keeps_its_size_and_words(here, typed, said):
+    assert mistake("bad", "--encoder", "minilm", *typed) == (
+        f"Got {said} for a new encoder beside --encoder minilm, which has its own size "
+        "and words. Give one of the two."
+    )
+
+
+def test_a_run_that_was_begun_with_both_is_read_and_gone_on_with(here):
+    """As it was when one was ignored."""
+    settings = PretrainSettings(encoder="minilm", num_layers=2, name="old")
+    settings.run_dir.mkdir(parents=True)
+    save_settings(settings, settings.run_dir / "config.json")
+    assert load_settings(settings.run_dir / "config.json") == settings
+    assert bert_cpu("pretrain", "--name", "old", "--resume").mistake == (
+        "'runs/old' has no checkpoint to go on from. Start again with --overwrite."
     )
 
 

@@ -12,8 +12,8 @@ from bert_cpu.data.pretraining.vocabulary import train_vocabulary
 
 # Tokens in a sequence, and places for those to guess.
 LENGTH, MOST = 32, 5
+_NEW = ("--vocab-size", 200, "--num-layers", 2, "--hidden-size", 32, "--num-heads", 2)
 _QUICK = (
-    *("--vocab-size", 200, "--num-layers", 2, "--hidden-size", 32, "--num-heads", 2),
     *("--max-length", LENGTH, "--batch-size", 16, "--epochs", 2, "--minutes", 0),
     *("--dropout", 0.1, "--threads", 1, "--dtype", "float32", "--next-sentence"),
 )
@@ -55,8 +55,12 @@ def write_texts(path):
 
 
 def words_of(name, *options):
-    """What is typed to pre-train a tiny encoder on texts.txt, as runs/NAME."""
-    return ("pretrain", "--data", "texts.txt", "--name", name, *_QUICK, *options)
+    """What is typed to pre-train a tiny encoder on texts.txt, as runs/NAME.
+
+    It is a new one, unless the options have an `--encoder`.
+    """
+    new = () if "--encoder" in options else _NEW
+    return ("pretrain", "--data", "texts.txt", "--name", name, *new, *_QUICK, *options)
 
 
 def prepare(directory, lengths=(16, LENGTH), **settings):
