@@ -340,6 +340,16 @@ def test_a_run_goes_on_with_the_settings_that_it_had(first, option, value, was):
     )
 
 
+@pytest.mark.parametrize("split", ["validation", "train"])
+@pytest.mark.parametrize("option", [(), ("--skip-damaged",)])
+def test_a_run_is_measured_on_what_it_holds_out(first, split, option):
+    words = ("evaluate", "--name", "first", "--split", split, *option)
+    assert bert_cpu(*words).mistake == (
+        f"'runs/first' has no {split} split to measure on, but only test. Give --split "
+        "test."
+    )
+
+
 def test_a_run_is_gone_on_with_by_the_command_that_began_it(first, reviews_run):
     expected = "was begun by another command. Go on with it by that one, or choose"
     said = bert_cpu("pretrain", *reviews_run.where, "--resume").mistake

@@ -89,8 +89,8 @@ def load_run_records(
             the run's `mended_evaluation`. Default: a damaged one is a mistake.
 
     Raises:
-        UserError: if they are gone, damaged, or not those that the bundle's model
-            was trained on.
+        UserError: if they are gone, damaged, not those that the bundle's model was
+            trained on, or have no such split.
     """
     settings = load_settings(run_dir / "config.json")
     manifest = load_manifest(_records_of(run_dir, settings))
@@ -102,6 +102,12 @@ def load_run_records(
                 f"{theirs}. Train it again with --overwrite."
             )
     _check_reading(run_dir, bundle, manifest)
+    if split not in manifest.splits:
+        # A run that pre-trains keeps other records of what it learned from.
+        raise UserError(
+            f"'{run_dir}' has no {split} split to measure on, but only "
+            f"{', '.join(manifest.splits)}. Give --split {next(iter(manifest.splits))}."
+        )
     if task is not None:
         directory = run_dir / "mended_evaluation"
         return mend_records(manifest, directory, task.label_names)
