@@ -48,6 +48,8 @@ class Task:
     least_labels: ClassVar[int] = 2
     # `answer` gets the tokenizer's words by id in place of labels.
     labels_are_words: ClassVar[bool] = False
+    # Two texts to try a model with; the second is for one that reads pairs.
+    sample: ClassVar[tuple[str, str]] = ("a text of yours", "and another")
     # Settings that its constructor takes, and bundles remember.
     options: ClassVar[tuple[str, ...]] = ()
     # Those that records depend on -> what they were before there was a choice.
@@ -186,8 +188,7 @@ class Task:
         Args:
             encoder: keras.Model as `build_encoder` returns it.
             labels: names by id; empty for a task without.
-            dropout: float in `[0, 1)`. Share of the head's features zeroed in
-                training.
+            dropout: share of the head's features zeroed in training, `[0, 1)`.
 
         Returns:
             keras.Model from the encoder's inputs (and targets, if it needs them)
@@ -200,15 +201,14 @@ class Task:
     ) -> tuple[Any, Any]:
         """The loss of each example, and how many things it is a sum over.
 
-        The loss of a batch is the sum of the first by the sum of the second.
-
         Args:
             batch: tensors by name: tokens and targets.
             outputs: the model's.
             smoothing: float in `[0, 1)`. Share of probability for wrong labels.
 
         Returns:
-            Two float32 tensors `(batch,)`.
+            Two float32 tensors `(batch,)`. The sum of the first by the sum of the
+            second is the loss of the batch.
         """
         raise NotImplementedError
 

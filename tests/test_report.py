@@ -317,11 +317,21 @@ def test_the_next_command_fits_what_is_there(
     assert commands[-1] == f"tensorboard --logdir '{runs_dir}/my run/tensorboard'"
 
 
+def test_a_question_with_marks_is_shown_as_it_is_to_be_typed(tmp_path):
+    run_dir = make_run(tmp_path / "mine", ["neg", "pos"], REVIEWS)
+    tflite = read_json(run_dir / "tflite/report.json")
+    asked = {"text": "<e1>Ann</e1> in <e2>Rome</e2>", "text_pair": None}
+    (run_dir / "tflite/report.json").write_text(json.dumps(tflite | {"ask": asked}))
+    assert f'predict {run_dir} "{asked["text"]}"' in read_page(run_dir)[1].words
+
+
 def test_a_model_of_pairs_is_asked_with_a_pair(tmp_path):
     run_dir = make_run(tmp_path / "mine", ["neg", "pos"], REVIEWS)
     config = read_json(run_dir / "config.json") | {"text_pair": "premise"}
     (run_dir / "config.json").write_text(json.dumps(config))
-    assert next_steps(run_dir)[0][0].endswith('"a text" --pair "and another"')
+    first, by_line, _ = (command for command, _ in next_steps(run_dir))
+    assert first.endswith('"a text of yours" --pair "and another"')
+    assert by_line.endswith("--json --text-pair second < texts.txt")
 
 
 def test_half_a_last_line_is_left_out_and_damage_is_named(tmp_path):

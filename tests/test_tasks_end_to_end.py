@@ -5,6 +5,7 @@ import functools
 import json
 import math
 import os
+import shlex
 import subprocess
 import sys
 
@@ -146,6 +147,22 @@ def test_answers_without_tensorflow_are_those_of_keras(run_of, name, tmp_path):
     assert len(found) == len(answered) == 8
     for each, (_, expected) in zip(found, answered, strict=True):
         assert_alike(each, expected)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_commands_that_export_prints_are_answered(run_of, name):
+    printed = run_of(name).exported.err.splitlines()
+    commands = [line for line in printed if line.startswith("  bert-cpu predict ")]
+    first, by_line = (line.partition("  # ")[0].strip() for line in commands)
+    _, *words = shlex.split(first)
+    assert len(succeed(*words).out.splitlines()) == 1
+    texts = words[2:3] + words[4:5]
+    stdin = "\t".join(texts).encode() + b"\n"
+    command, end, _ = by_line.partition(" < texts.txt")
+    _, *words = shlex.split(command)
+    assert end
+    (line,) = succeed(*words, stdin=stdin).out.splitlines()
+    assert json.loads(line)["text"] == texts[0]
 
 
 WINDOWED = [

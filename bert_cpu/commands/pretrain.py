@@ -1,6 +1,7 @@
 """`bert-cpu pretrain`: from plain text to a pre-trained encoder."""
 
 import os
+import shlex
 
 from bert_cpu.commands.start_workers import start_member, start_workers, with_workers
 from bert_cpu.data.manifest import is_prepared
@@ -50,8 +51,9 @@ def pretrain_and_show(settings: PretrainSettings, cluster: Cluster) -> int:
         metrics = run_pretraining(settings, cluster, screen)
     if cluster.is_chief:
         run_dir = settings.run_dir
+        bundle = shlex.quote(str(run_dir / "bundle"))
         commands = [
-            f"bert-cpu train --encoder {run_dir / 'bundle'} --name NAME --data …",
+            f"bert-cpu train --encoder {bundle} --name NAME --data …",
             *(command for command, _ in next_steps(run_dir)),
         ]
         print_result(metrics, [], commands, screen.console)

@@ -10,6 +10,7 @@ from typing import Any
 from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.export.compare import choose, compare, measure_latency
+from bert_cpu.export.first_question import first_question
 from bert_cpu.export.tflite import convert, length_buckets
 from bert_cpu.hardware.answering import Answering, choose_answering
 from bert_cpu.hardware.cpu import read_hardware
@@ -46,7 +47,7 @@ def export_tflite(
         What is in `tflite/report.json`: `variants` (each with `name`, `size_mb`,
         `max_abs_difference`, `latency_ms` and the task's metrics), `metrics` (the
         names of those), `chosen`, `why`, `keras` (the trained model's metrics),
-        `examples`.
+        `examples`, `ask` (a text to try it with, see `first_question`).
 
     Raises:
         UserError: if there is no bundle, it was changed, its model can't be
@@ -96,6 +97,7 @@ def export_tflite(
             "metrics": list(task.metrics),
             "keras": {name: trained[name] for name in task.metrics},
             "examples": trained["examples"],
+            "ask": first_question(task, info.text_pair),
         }
         _write_beside(output_dir, bundle_dir, info, buckets, report)
     log(why)

@@ -74,6 +74,7 @@ class AnswerQuestions(Task):
     """
 
     name = "answer"
+    sample = ("a question of yours", "the text with the answer to it")
     columns = {"text": "question", "text_pair": "context", "label": "answers"}
     formats = {".json": read_squad}
     least_labels = 1

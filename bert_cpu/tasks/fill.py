@@ -71,6 +71,7 @@ class Fill(Task):
     """
 
     name = "fill"
+    sample: ClassVar[tuple[str, str]] = (f"a text with a {MASK} in it", "")
     has_labels = False
     labels_are_words = True
     too_long = "text"

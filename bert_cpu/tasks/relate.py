@@ -68,6 +68,7 @@ class Relate(Classify):
     # `is_whole`: 1 for a window with both entities; the others teach nothing.
     targets = {"label": Target("int32"), "is_whole": Target("float32")}
     metrics = ("macro_f1", "accuracy")
+    sample = (_EXAMPLE, "")
 
     def __init__(
         self, entity_marks: EntityMarks = "written", pooling: Pooling = "pooled"

@@ -12,6 +12,8 @@ from bert_cpu.data.pipeline import evaluation_batches
 from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import Bundle, open_bundle
 from bert_cpu.models.encoder import build_encoder
+from bert_cpu.report.read_run import read_run
+from bert_cpu.report.resume_command import resume_command
 from bert_cpu.settings import TrainSettings
 from bert_cpu.stored_settings import load_settings
 from bert_cpu.task import Task
@@ -68,7 +70,7 @@ def find_bundle(run_dir: pathlib.Path) -> pathlib.Path:
     if not directory.is_dir():
         raise UserError(
             f"'{run_dir}' has no trained model yet. Finish it with "
-            f"`bert-cpu train --name {run_dir.name} --resume`."
+            f"`{resume_command(read_run(run_dir))}`."
         )
     return directory
 
