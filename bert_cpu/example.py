@@ -13,7 +13,7 @@ class Example:
         text_pair: str or None. The second text, of data sets that have pairs.
         label: what is to be learned, in the form that the task's `read` gives it
             and JSON can hold: a label's name, a list of spans, a number. None for
-            a text that is only to be answered.
+            a text that is only to be answered, and where a source has no label.
         position: str. Where it stands, for messages: "reviews.csv line 12".
     """
 

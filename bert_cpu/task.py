@@ -42,6 +42,8 @@ class Task:
     columns: ClassVar[Mapping[str, str]] = {}
     # Readers of files with these suffixes, in place of `read_rows`'s own.
     formats: ClassVar[Mapping[str, Callable[[Path], Iterator[Row]]]] = {}
+    # Texts may also be cut into tokens: lists of them.
+    reads_tokens: ClassVar[bool] = False
     # A task with labels learns names from a set that the training split gives.
     has_labels: ClassVar[bool] = True
     # A training split with fewer of them teaches nothing.
@@ -122,9 +124,8 @@ class Task:
             return given
         from bert_cpu.settings import PrepareSettings
 
-        if given != getattr(PrepareSettings, field):
-            return given
-        return self.columns.get(field, given)
+        is_default = given == getattr(PrepareSettings, field)
+        return self.columns.get(field, given) if is_default else given
 
     def label_names(self, example: Example) -> Iterable[str]:
         """The names from the set of labels that an example holds."""
@@ -227,8 +228,7 @@ class Task:
                 `token_ids` has the ids of special tokens.
             hidden: float32 `(1, hidden_size)` of the first token, if
                 `reads_first_token`; else `(length, hidden_size)`.
-            inputs: `input_ids`, `token_type_ids` and `attention_mask`, int32
-                `(length,)`.
+            inputs: int32 `(length,)`: `input_ids`, `token_type_ids`, `attention_mask`.
 
         Returns:
             The outputs that `build`'s model has when it is not training, with a

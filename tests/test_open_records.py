@@ -88,13 +88,16 @@ def test_a_manifest_comes_back_as_it_was_saved(records):
 def test_whole_records_are_opened_and_their_losses_told(records):
     screen = Listener()
     splits = dict(records.splits)
-    splits["test"] = dataclasses.replace(splits["test"], cut_texts=1200, empty_texts=3)
+    splits["test"] = dataclasses.replace(
+        splits["test"], cut_texts=1200, empty_texts=3, unlabelled_texts=1176
+    )
     save_manifest(dataclasses.replace(records, splits=splits))
     opened = open_(records.directory, screen=screen)
     assert opened.splits == splits
     assert screen.lines == [
         "test: 40 examples; 1,200 texts were longer than 16 tokens and cut, "
-        "3 were empty and left out"
+        "3 were empty and left out",
+        f"test: 1,176 texts have no label in '{records.source}' and were left out",
     ]
 
 

@@ -64,6 +64,7 @@ CONTRACT = {
     "data": {
         "cut_texts": INTEGER,
         "empty_texts": INTEGER,
+        "unlabelled_texts": INTEGER,
         "unknown_share": NUMBER,
         "length_histogram": dict,
     },

@@ -15,7 +15,6 @@ import pytest
 import tensorflow_datasets as tfds
 
 from bert_cpu.data.sources import open_source as door
-from bert_cpu.data.sources import tfds_source
 from bert_cpu.data.split import split_of
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
@@ -315,18 +314,6 @@ def test_a_task_without_labels_reads_splits_without_classes_too():
     examples = list(source.splits["test"]())
     assert sorted(e.label for e in examples) == list(range(310, 320))
     assert all(e.text == f"text number {e.label}" for e in examples)
-
-
-def test_an_example_without_its_class_is_named(monkeypatch):
-    # As if only some examples of the split had none.
-    monkeypatch.setattr(tfds_source, "_has_labels", lambda *_: True)
-    source = open_source(PrepareSettings(data="tfds:tiny_news/all"))
-    with pytest.raises(UserError) as refusal:
-        list(source.splits["test"]())
-    assert str(refusal.value) == (
-        "tfds:tiny_news test example 1 has no label. Give files with labels by "
-        "--validation and --test."
-    )
 
 
 def test_a_data_set_that_was_never_split_is_split_by_text():

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 
+from bert_cpu.data.lacks_label import lacks_label
 from bert_cpu.data.sources.source import Source
 from bert_cpu.data.stored_example import to_json
 from bert_cpu.errors import UserError
@@ -102,7 +103,9 @@ class _Counting:
         self._lines.append(to_json(example))
         if len(self._lines) == _HASHED_TOGETHER:
             self._hash()
-        for label in task.label_names(example) if task.has_labels else ():
+        if not task.has_labels or lacks_label(example, task):
+            return
+        for label in task.label_names(example):
             self._counts[label] += 1
             if label not in self._positions:
                 self._positions[label] = example.position

@@ -28,6 +28,7 @@ class SplitInfo:
     shards: dict[str, dict]  # File name -> size and sha256.
     shard_windows: dict[str, int]  # File name -> windows in it.
     unknown_tokens: int = 0  # Those that the vocabulary has only [UNK] for.
+    unlabelled_texts: int = 0  # Their source has no label for them: left out.
 
     @property
     def unknown_share(self) -> float:

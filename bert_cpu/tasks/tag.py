@@ -44,6 +44,7 @@ class Tag(Task):
 
     name = "tag"
     columns = {"label": "tags"}
+    reads_tokens = True
     # The last is what WNUT-17 calls its test set.
     formats = dict.fromkeys((".conll", ".bio", ".bioes", ".annotated"), read_conll)
     too_long = "text"

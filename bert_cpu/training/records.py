@@ -151,6 +151,11 @@ def _tell_losses(manifest, screen):
                 f"longer than {manifest.max_length} tokens and cut, "
                 f"{info.empty_texts:,} were empty and left out"
             )
+        if info.unlabelled_texts:
+            screen.say(
+                f"{split}: {info.unlabelled_texts:,} texts have no label in "
+                f"'{manifest.source}' and were left out"
+            )
     unknown = manifest.splits["train"].unknown_share
     if unknown >= _TOLD_UNKNOWN:
         screen.say(f"train: {unknown:.1%} of the tokens are unknown to the vocabulary")

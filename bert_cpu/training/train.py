@@ -108,6 +108,7 @@ def _metrics(run, cluster, progress, measured):
         "data": {
             "cut_texts": sum(split.cut_texts for split in splits),
             "empty_texts": sum(split.empty_texts for split in splits),
+            "unlabelled_texts": sum(split.unlabelled_texts for split in splits),
             "unknown_share": manifest.splits["train"].unknown_share,
             "length_histogram": manifest.splits["train"].length_histogram,
             "left_out": dataclasses.asdict(read_left_out(manifest.directory)),

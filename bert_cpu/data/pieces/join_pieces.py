@@ -107,14 +107,20 @@ def _sum(plan, infos, directory, names):
         shards=storage.describe_files(directory, names),
         shard_windows=dict(zip(names, windows, strict=True)),
         unknown_tokens=sum(info.unknown_tokens for info in infos),
+        unlabelled_texts=sum(info.unlabelled_texts for info in infos),
     )
 
 
 def _expect_texts(plan, split, info):
     if not info.examples:
+        remedy = f"Look at its column '{plan.settings['text']}'."
+        others = ""
+        if info.unlabelled_texts:
+            others = f" and {info.unlabelled_texts:,} without a label"
+            remedy = f"Name a file with texts and labels by --{split}."
         raise UserError(
-            f"The {split} split of '{plan.source}' has only empty texts. "
-            f"Look at its column '{plan.settings['text']}'."
+            f"The {split} split of '{plan.source}' has only empty texts{others}. "
+            f"{remedy}"
         )
     most_unknown = plan.settings["most_unknown"]
     if split == "train" and info.unknown_share > most_unknown:

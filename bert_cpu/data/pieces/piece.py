@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from bert_cpu import storage
 from bert_cpu.data.features import Featurizer
+from bert_cpu.data.lacks_label import lacks_label
 from bert_cpu.data.pieces.plan import Plan
 from bert_cpu.data.pieces.shard_of import shard_of
 from bert_cpu.data.serialize import frame, serialize
@@ -34,6 +35,7 @@ class PieceInfo:
     shard_bytes: list[int]  # and how long they are. They stand in this order.
     sha256: str  # Of the file.
     unknown_tokens: int = 0
+    unlabelled_texts: int = 0
 
 
 class PieceWriter:
@@ -76,7 +78,8 @@ class PieceWriter:
         plan, task, tokenizer, unknown_id, directory = self._given
         if self._featurizer is None:  # In the process that works, and once.
             self._featurizer = _make_featurizer(plan, task, tokenizer)
-        posed = (task.pose(each, tokenizer) for each in examples)
+        labelled = [each for each in examples if not lacks_label(each, task)]
+        posed = (task.pose(each, tokenizer) for each in labelled)
         shards: list[list[bytes]] = [[] for _ in plan.splits[split].files]
         lengths: collections.Counter[int] = collections.Counter()
         labels: collections.Counter[str] = collections.Counter()
@@ -109,6 +112,7 @@ class PieceWriter:
                     file.write(content)
         info = PieceInfo(
             **counts,
+            unlabelled_texts=len(examples) - len(labelled),
             length_histogram=dict(sorted(lengths.items())),
             label_counts=dict(labels),
             shard_windows=[len(shard) for shard in shards],

@@ -28,7 +28,7 @@ _LOCAL = ("data", "validation", "test", "encoder", "processes")
 class SplitPlan:
     """What one split will be made of."""
 
-    examples: int  # In the source: some may have no text.
+    examples: int  # In the source: some may have no text or label.
     sha256: str  # Of all of them, in order.
     files: tuple[str, ...]  # Names of the shards, or of the one HDF5 file.
     piece_size: int  # Examples in each piece but the last.

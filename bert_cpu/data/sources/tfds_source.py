@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from bert_cpu.data.sources.build_dataset import build_dataset
@@ -17,6 +18,8 @@ from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
 
 _DEFAULTS = PrepareSettings()
+# Of several texts, the one that is cut into tokens.
+_TOKENS = "tokens"
 
 
 def open_tfds(
@@ -25,7 +28,12 @@ def open_tfds(
     """Opens the data set that `settings.data` names, `tfds:NAME[/CONFIG]`.
 
     Where the settings leave the columns at their defaults and the data set has
-    none so named, its only text and its only class (or list of classes) are taken.
+    none so named, its only text and its only class (or list of classes) are taken;
+    of several, a task that reads tokens takes `tokens`.
+
+    TFDS has -1 where there is no class. Such examples are given with None as label.
+    A validation or test split of nothing but them (those of glue) is taken for none;
+    so is one in which -1 is every number that a task learns.
 
     Args:
         settings: what to read, and the features that hold it.
@@ -41,7 +49,7 @@ def open_tfds(
     """
     builder = build_dataset(settings.data.removeprefix("tfds:"))
     columns = _Columns(builder.info.features, settings, task)
-    train, named = _find_splits(builder, columns.label, given)
+    train, named = _find_splits(builder, columns, given)
     read = functools.partial(_read, builder, columns.settings, columns.label, task)
     splits: dict[str, Reader] = {
         split: functools.partial(read, name) for split, name in named.items()
@@ -61,13 +69,16 @@ class _Columns:
         settings: those given, with the names of features that were found.
         label: the feature that holds the label, or None if it has no classes.
         labels: the names of its classes by id, or None.
+        number: the feature that holds the number of a task without labels, or None.
     """
 
     def __init__(self, features: Any, settings: PrepareSettings, task: Task):
         self._source = settings.data
         self._features = features
         self._task = task
-        texts = [key for key in features if _is_text(features[key])]
+        # Of a set that was just built they stand in another order than later.
+        names = sorted(features)
+        texts = [key for key in names if _is_text(features[key], task)]
         self.settings = dataclasses.replace(
             settings, text=self._choose(settings, "text", texts)
         )
@@ -75,11 +86,23 @@ class _Columns:
         if pair is not None:
             self._choose(settings, "text_pair", texts)
         self.label, self.labels = None, None
-        classes = [key for key in features if _classes_of(features[key]) is not None]
+        classes = [key for key in names if _classes_of(features[key]) is not None]
         if task.has_labels and (classes or not task.columns):
             self.label = self._choose(settings, "label", classes)
             self.labels = tuple(_classes_of(features[self.label]).names)
             self.settings = dataclasses.replace(self.settings, label=self.label)
+        column = task.column(settings, "label")
+        learns_number = not (task.has_labels or task.labels_are_words)
+        is_number = (
+            learns_number and column in features and _is_number(features[column])
+        )
+        self.number = column if is_number else None
+
+    def has_label(self, row: dict[str, Any]) -> Any:
+        """Whether a row of tensors has one: bool `()`."""
+        if self.label is not None:
+            return tf.reduce_all(row[self.label] >= 0)
+        return row[self.number] != -1 if self.number else True
 
     def _choose(self, settings: PrepareSettings, field: str, fitting: list[str]) -> str:
         wanted = self._task.column(settings, field)
@@ -88,6 +111,9 @@ class _Columns:
         is_default = getattr(settings, field) == getattr(_DEFAULTS, field)
         if is_default and len(fitting) == 1:
             return fitting[0]
+        # Only a task that reads them has lists among its texts.
+        if is_default and field == "text" and _TOKENS in fitting:
+            return _TOKENS
         kind = "class" if field == "label" else "text"
         found = (
             f"has a '{wanted}' that is no {kind}"
@@ -102,9 +128,22 @@ class _Columns:
         )
 
 
-def _is_text(feature: Any) -> bool:
-    is_scalar = isinstance(feature, tfds.features.Tensor) and feature.shape == ()
-    return is_scalar and feature.tf_dtype.name == "string"
+def _is_text(feature: Any, task: Task) -> bool:
+    if task.reads_tokens and isinstance(feature, tfds.features.Sequence):
+        feature = feature.feature
+    return _is_scalar(feature) and feature.tf_dtype == tf.string
+
+
+def _is_number(feature: Any) -> bool:
+    is_class = isinstance(feature, tfds.features.ClassLabel)
+    is_number = _is_scalar(feature) and (
+        feature.tf_dtype.is_floating or feature.tf_dtype.is_integer
+    )
+    return is_number and not is_class
+
+
+def _is_scalar(feature: Any) -> bool:
+    return isinstance(feature, tfds.features.Tensor) and feature.shape == ()
 
 
 def _classes_of(feature: Any) -> Any:
@@ -114,7 +153,7 @@ def _classes_of(feature: Any) -> Any:
 
 
 def _find_splits(
-    builder: Any, label: str | None, given: Collection[str]
+    builder: Any, columns: _Columns, given: Collection[str]
 ) -> tuple[str, dict[str, str]]:
     """The split to train with, and what the data set has for the other two."""
     names = sorted(builder.info.splits)
@@ -132,34 +171,37 @@ def _find_splits(
         matching = [name for name in others if name.startswith(split)]
         if matching:
             named[split] = matching[0]
-    if "test" in named and not _has_labels(builder, named["test"], label):
-        del named["test"]
+        if matching and not _has_labels(builder, matching[0], columns):
+            del named[split]
     if "test" not in {*named, *given} and "validation" in named:
         named["test"] = named.pop("validation")
     return train, named
 
 
-def _has_labels(builder: Any, split: str, label: str | None) -> bool:
-    if label is None:
+def _has_labels(builder: Any, split: str, columns: _Columns) -> bool:
+    if columns.label is None and columns.number is None:
         return True
-    return bool(np.all(next(_rows(builder, split, 1))[label] >= 0))
+    # In TensorFlow, to the first one: splits without any are read to their end.
+    labelled = _dataset(builder, split).filter(columns.has_label).take(1)
+    return any(True for _ in tfds.as_numpy(labelled))
 
 
 def _read(
     builder: Any, settings: PrepareSettings, label: str | None, task: Task, split: str
 ) -> Iterator[Example]:
     features = builder.info.features
-    for number, row in enumerate(_rows(builder, split), start=1):
+    for number, row in enumerate(tfds.as_numpy(_dataset(builder, split)), start=1):
         position = f"tfds:{builder.name} {split} example {number}"
-        if label is not None and np.any(row[label] < 0):
-            raise UserError(
-                f"{position} has no label. Give files with labels by --validation "
-                "and --test."
-            )
         values = {
             key: _plain(value, features[key], position) for key, value in row.items()
         }
-        yield task.read((position, values), settings)
+        if label is not None and np.any(row[label] < 0):
+            # With its text, which tells its split.
+            text = values[settings.text]
+            text = text if isinstance(text, str) else " ".join(text)
+            yield Example(text, None, None, position)
+        else:
+            yield task.read((position, values), settings)
 
 
 def _plain(value: Any, feature: Any, position: str) -> Any:
@@ -177,14 +219,13 @@ def _plain(value: Any, feature: Any, position: str) -> Any:
     return value.item() if isinstance(value, np.generic | np.ndarray) else value
 
 
-def _rows(builder: Any, split: str, limit: int | None = None) -> Iterator[dict]:
-    dataset = builder.as_dataset(
-        split=split if limit is None else f"{split}[:{limit}]",
+def _dataset(builder: Any, split: str) -> Any:
+    return builder.as_dataset(
+        split=split,
         shuffle_files=False,
         # TFDS keeps small data sets in memory unless told not to.
         read_config=tfds.ReadConfig(try_autocache=False),
     )
-    return iter(tfds.as_numpy(dataset))
 
 
 def _decode(content: bytes, position: str) -> str:
