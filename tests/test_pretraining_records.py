@@ -26,6 +26,9 @@ from bert_cpu.data.pretraining.pieces import Pieces
 from bert_cpu.data.pretraining.prepare import prepare_pretraining
 from bert_cpu.data.pretraining.records import PretrainingWriter
 from bert_cpu.errors import UserError
+from bert_cpu.pretrain_settings import PretrainSettings
+from bert_cpu.training.pretraining_data import open_pretraining_records
+from bert_cpu.training.screen import Screen
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["pairs", "no pairs"])
@@ -136,6 +139,50 @@ def test_unseen_characters_are_no_documents(tmp_path):
         prepare_pretraining(
             invisible, made_up_tokenizer(), tmp_path / "a", next_sentence=False
         )
+
+
+class Listener(Screen):
+    """A screen that remembers what it was told."""
+
+    def __init__(self):
+        super().__init__(quiet=True)
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_empty_documents_are_left_out_and_told(tmp_path, suffix):
+    """The records are those of a file without them, byte by byte."""
+    texts = [
+        " ".join(document)
+        for split in ("train", "validation")
+        for document in made_up_corpus().documents(split)
+    ]
+    empty = [*texts[:50], "", *texts[50:100], "  ", "\t", *texts[100:]]
+    said, manifests = [], []
+    for name, documents in (("with", empty), ("without", texts)):
+        path = tmp_path / f"{name}{suffix}"
+        rows = documents
+        if suffix == ".jsonl":
+            rows = [json.dumps({"text": document}) for document in documents]
+        path.write_text("\n".join(rows), encoding="utf-8")
+        settings = PretrainSettings(
+            data=str(path), one_per_line=True, vocab_size=200, short_epochs=0
+        )
+        screen = Listener()
+        manifest, _ = open_pretraining_records(
+            settings, tmp_path / f"{name}_records", None, screen
+        )
+        manifests.append(manifest)
+        said += screen.lines
+    left_out, plain = manifests
+    assert (left_out.documents["empty"], plain.documents["empty"]) == (3, 0)
+    assert left_out.files == plain.files
+    assert left_out.documents | {"empty": 0} == plain.documents
+    assert " held out, 3 empty and left out; " in said[0]
+    assert said[0].replace(", 3 empty and left out", "") == said[1]
 
 
 def test_shards_have_a_size(tmp_path):
