@@ -80,12 +80,49 @@ def _chinese_labels(chance, num_rows):
     return "\n".join(rows)
 
 
+def _english_labels(chance, num_rows):
+    parts = {"food": "eggs were good", "room": "it is dirty", "place": "it is far"}
+    rows = []
+    for _ in range(num_rows):
+        labels = chance.sample(sorted(parts), chance.randint(0, 2))
+        text = " and ".join(parts[label] for label in labels) or "so it is"
+        rows.append({"body": text, "topics": labels})
+    return _jsonl(rows)
+
+
 def _scored_pairs(chance, num_rows):
     rows = ["a\tb\tscore"]
     for _ in range(num_rows):
         first, second = (chance.choice(PEOPLE + PLACES) for _ in range(2))
         rows.append(f"{first}\t{second}\t{2.5 * (first == second) + 0.5}")
     return "\n".join(rows)
+
+
+def _chinese_scored_pairs(chance, num_rows):
+    rows = []
+    for _ in range(num_rows):
+        places = [chance.choice(CHINESE_PLACES) for _ in range(2)]
+        first, second = (f"{chance.choice(CHINESE_PEOPLE)}去了{p}。" for p in places)
+        score = 2.5 * (places[0] == places[1]) + 0.5
+        rows.append({"a": first, "b": second, "score": score})
+    return _jsonl(rows)
+
+
+def _chinese_inference(chance, num_rows):
+    rows = []
+    for _ in range(num_rows):
+        person = chance.choice(CHINESE_PEOPLE)
+        place, other = chance.sample(CHINESE_PLACES, 2)
+        hypothesis, label = chance.choice(
+            [
+                (f"{person}在{place}。", "entailment"),
+                (f"{person}喜欢{place}。", "neutral"),
+                (f"{person}在{other}。", "contradiction"),
+            ]
+        )
+        premise = f"昨天{person}去了{place}。"
+        rows.append({"premise": premise, "hypothesis": hypothesis, "label": label})
+    return _jsonl(rows)
 
 
 def _semeval(chance, num_rows):
@@ -146,6 +183,14 @@ def _chinese_pairs(chance, num_rows):
     return _jsonl(rows)
 
 
+def _english_pairs(chance, num_rows):
+    rows = ["question\tanswer"]
+    for _ in range(num_rows):
+        person, place = chance.choice(PEOPLE), chance.choice(PLACES)
+        rows.append(f"where is {person}?\t{person} is in {place}.")
+    return "\n".join(rows)
+
+
 def _english_texts(chance, num_rows):
     return "\n".join(
         f"{chance.choice(PEOPLE)} saw {chance.choice(PLACES)} and was so glad."
@@ -167,7 +212,12 @@ def _jsonl(rows):
 
 _WINDOWS = ("--max-length", 16, "--stride", 4)
 _SCORED = ("--text", "a", "--text-pair", "b", "--label", "score", "--max-length", 16)
+_INFERENCE = ("--text", "premise", "--text-pair", "hypothesis", "--max-length", 32)
+_ASKED = ("--text", "question", "--text-pair", "answer", "--max-length", 32)
 CASES = {
+    "classify, 中文推理": Case(
+        "classify", "chinese", ".jsonl", _chinese_inference, _INFERENCE
+    ),
     "tag, CoNLL": Case("tag", "english", ".conll", _conll, _WINDOWS),
     "tag, 中文 spans": Case("tag", "chinese", ".jsonl", _chinese_spans, _WINDOWS),
     "multilabel, 中文": Case(
@@ -177,7 +227,15 @@ CASES = {
         _chinese_labels,
         ("--max-length", 16, "--pooling", "mean"),
     ),
+    "multilabel, lists": Case(
+        "multilabel",
+        "english",
+        ".jsonl",
+        _english_labels,
+        ("--text", "body", "--label", "topics", "--max-length", 32),
+    ),
     "score, pairs": Case("score", "english", ".tsv", _scored_pairs, _SCORED),
+    "score, 中文": Case("score", "chinese", ".jsonl", _chinese_scored_pairs, _SCORED),
     "relate, SemEval": Case(
         "relate", "english", ".txt", _semeval, ("--max-length", 40)
     ),
@@ -190,6 +248,7 @@ CASES = {
     ),
     "answer, SQuAD": Case("answer", "english", ".json", _squad, _WINDOWS),
     "answer, 中文": Case("answer", "chinese", ".jsonl", _chinese_questions, _WINDOWS),
+    "embed, pairs": Case("embed", "english", ".tsv", _english_pairs, _ASKED),
     "embed, 中文 pairs": Case("embed", "chinese", ".jsonl", _chinese_pairs),
     "fill": Case("fill", "english", ".txt", _english_texts, _WINDOWS),
     "fill, 中文": Case("fill", "chinese", ".csv", _chinese_texts, _WINDOWS),
