@@ -1,6 +1,5 @@
 """BERT's pre-training heads, losses and measures, next to transformers and SciPy."""
 
-
 import keras
 import numpy as np
 import pytest
