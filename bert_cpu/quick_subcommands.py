@@ -23,11 +23,12 @@ class Predict:
     texts: Annotated[tuple[str, ...], Positional("[TEXT ...]")] = ()
     # The second text, for a model that reads pairs.
     pair: str | None = None
-    # A csv, tsv, jsonl or txt file with texts.
+    # A file with texts: csv, tsv, jsonl or txt, and what else the task is trained on.
     file: str | None = None
-    # The column of the file that holds the text.
-    text: str = "text"
+    # The column of the file that holds the text. Default: the task's own.
+    text: str | None = None
     # The column that holds the second text. From standard input: behind a tab.
+    # Default: the task's own, if it has one.
     text_pair: str | None = None
     # Default: the one that was chosen when converting.
     variant: Literal["float32", "int8"] | None = None

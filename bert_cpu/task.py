@@ -15,8 +15,7 @@ The way of an example through a task:
     measure  examples and their answers        -> metrics
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -26,24 +25,18 @@ from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.mark import Mark
 from bert_cpu.target import Target
-from bert_cpu.text.rows import Row, text_of
+from bert_cpu.text.row_reader import RowReader
 
 if TYPE_CHECKING:  # Slow to import, and an answer needs none.
     from bert_cpu.settings import PrepareSettings
 Outputs = Mapping[str, np.ndarray]
 
 
-class Task:
+class Task(RowReader):
     """Reads a text or a pair, cut at `max_length`; each task replaces what it must."""
 
     # How it is called on the command line, in `config.json` and in bundles.
     name: ClassVar[str]
-    # Columns of a file, unless others are named: of `text`, `text_pair` and `label`.
-    columns: ClassVar[Mapping[str, str]] = {}
-    # Readers of files with these suffixes, in place of `read_rows`'s own.
-    formats: ClassVar[Mapping[str, Callable[[Path], Iterator[Row]]]] = {}
-    # Texts may also be cut into tokens: lists of them.
-    reads_tokens: ClassVar[bool] = False
     # A task with labels learns names from a set that the training split gives.
     has_labels: ClassVar[bool] = True
     # A training split with fewer of them teaches nothing.
@@ -93,39 +86,6 @@ class Task:
     lean_biases: ClassVar[Mapping[str, str]] = {}
 
     # --- data
-
-    def read(self, row: Row, settings: "PrepareSettings") -> Example:
-        """Takes an example out of a row.
-
-        Args:
-            row: its position, and its values by column.
-            settings: names the columns, and says how strict to be.
-
-        Raises:
-            UserError: if a column is missing or holds something else.
-        """
-        text_pair = self.column(settings, "text_pair")
-        return Example(
-            text_of(row, self.column(settings, "text"), "--text"),
-            None if text_pair is None else text_of(row, text_pair, "--text-pair"),
-            self.read_label(row, self.column(settings, "label"), settings),
-            row[0],
-        )
-
-    def read_label(self, row: Row, column: str, settings: "PrepareSettings") -> Any:
-        """Takes what is to be learned out of a row; see `Example.label`."""
-        raise NotImplementedError
-
-    def column(self, settings: "PrepareSettings", field: str) -> Any:
-        """The column for `field`: the command line's, or the task's own."""
-        given = getattr(settings, field)
-        # By far the most tasks have none of their own, and each row asks.
-        if not self.columns:
-            return given
-        from bert_cpu.settings import PrepareSettings
-
-        is_default = given == getattr(PrepareSettings, field)
-        return self.columns.get(field, given) if is_default else given
 
     def label_names(self, example: Example) -> Iterable[str]:
         """The names from the set of labels that an example holds."""

@@ -249,3 +249,12 @@ def test_answers_to_pairs_are_measured():
     measured = Embed().measure(examples, answers, ())
     assert {measured[name] for name in Embed.metrics} == {2 / 3}
     assert measured["examples"] == 3
+
+
+def test_training_without_second_texts_is_refused():
+    with pytest.raises(UserError) as raised:
+        Embed().check(PrepareSettings(task="embed", text_pair=""))
+    assert str(raised.value) == (
+        "--text-pair is '', but --task embed learns from pairs of texts. Name the "
+        "column of the second ones."
+    )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import os
@@ -70,15 +71,16 @@ def answers_of_keras(run_dir):
     return [(each.example, dataclasses.asdict(each.answer)) for each in answered]
 
 
-def predict_without_tensorflow(run, examples, tmp_path):
+def predict_without_tensorflow(run, case, examples, tmp_path):
     """What `predict --json` prints where TensorFlow can't be imported."""
-    path = tmp_path / "asked.jsonl"
-    rows = [{"text": each.text, "text_pair": each.text_pair} for each in examples]
-    path.write_text("\n".join(map(json.dumps, rows)))
+    path = run.directory.parent.parent / run.directory.name / f"test{case.suffix}"
+    if case.task == "fill":  # The masks are in no file.
+        path = tmp_path / "asked.jsonl"
+        path.write_text("\n".join(json.dumps({"text": each.text}) for each in examples))
     arguments = ["predict", run.directory, "--file", path, "--json"]
     arguments += ["--variant", "float32", "--threads", 1]
-    if examples[0].text_pair is not None:
-        arguments += ["--text-pair", "text_pair"]
+    for name, value in itertools.pairwise(case.options):
+        arguments += [name, value] if name in ("--text", "--text-pair") else []
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"
@@ -143,9 +145,12 @@ def test_answers_without_tensorflow_are_those_of_keras(run_of, name, tmp_path):
     run = run_of(name)
     answered = answers_of_keras(run.directory)
     examples = [example for example, _ in answered]
-    found = predict_without_tensorflow(run, examples, tmp_path)
+    case = tiny_tasks.CASES[name]
+    found = predict_without_tensorflow(run, case, examples, tmp_path)
     assert len(found) == len(answered) == 8
-    for each, (_, expected) in zip(found, answered, strict=True):
+    for each, (example, expected) in zip(found, answered, strict=True):
+        if case.suffix == ".json":
+            assert each.pop("id") == example.label["id"]
         assert_alike(each, expected)
 
 

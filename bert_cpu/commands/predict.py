@@ -5,7 +5,9 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
 from bert_cpu.errors import UserError
@@ -13,7 +15,15 @@ from bert_cpu.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.runtime.begin_reading import begin_reading
 from bert_cpu.serving.answering_here import answering_here
 
-Texts = Iterable[tuple[str, str | None]]
+if TYPE_CHECKING:
+    from bert_cpu.runtime.tflite_model import TFLiteModel
+
+
+class _Asked(NamedTuple):
+    """A text, or a pair of them, and what its file calls it."""
+
+    texts: tuple[str, str | None]
+    id: str | None = None
 
 
 def run(
@@ -21,7 +31,7 @@ def run(
     texts: Sequence[str],
     pair: str | None,
     file: str | None,
-    text: str,
+    text: str | None,
     text_pair: str | None,
     variant: str | None,
     threads: int,
@@ -34,14 +44,15 @@ def run(
         model: a run's directory, or one that holds `model.json`.
         texts: the texts, if they are given by themselves.
         pair: the second text, if `texts` is one text and the model reads pairs.
-        file: a csv, tsv, jsonl or txt file with the texts instead.
-        text, text_pair: the columns of `file` that hold them.
+        file: a file with the texts instead: csv, tsv, jsonl, txt, or another that the
+            model's task reads for training.
+        text, text_pair: the columns of `file` that hold them; None for the task's own.
         variant: "float32" or "int8"; None for the one that was chosen.
         threads: of one answer; 0 for what is fastest here.
         instances: interpreters side by side for the texts of a file; 0 for what is
             fastest here and fits into memory.
         as_json: one JSON object a line, with `text` and what the task answers,
-            instead of columns.
+            instead of columns. Before them `id`, where the file has one.
 
     Returns:
         The exit code.
@@ -49,7 +60,7 @@ def run(
     Raises:
         UserError: as `answer_with` and `open_model`, or if texts come from two places.
     """
-    pairs = _gather(texts, pair, file, text, text_pair)
+    _expect_one_source(texts, pair, file)
     answering, note = answering_here(threads, instances)
     if note:
         print(note, file=sys.stderr)
@@ -59,18 +70,28 @@ def run(
         from bert_cpu.serving.answer import answer_with, open_model
 
         opened = open_model(model, threads or None, variant, answering, reading)
+    waiting: deque[_Asked] = deque()  # For their answers, which come in order.
+
+    def pairs() -> Iterator[tuple[str, str | None]]:
+        for asked in _gather(opened, texts, pair, file, text, text_pair):
+            waiting.append(asked)
+            yield asked.texts
+
     # One text is answered alike by both, and for one it is not worth the imports.
     if len(texts) != 1 and _are_all_there(texts, file):
         from bert_cpu.serving.answer_many import answer_many
         from bert_cpu.serving.fitting_instances import fitting_instances
 
         side_by_side = instances or fitting_instances(opened, answering.instances)
-        answers = answer_many(opened, pairs, side_by_side, answering.threads_each)
+        answers = answer_many(opened, pairs(), side_by_side, answering.threads_each)
     else:
-        answers = answer_with(opened, pairs)
+        answers = answer_with(opened, pairs())
     for answer in answers:
+        asked = waiting.popleft()
         if as_json:
-            line = json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
+            fields = {} if asked.id is None else {"id": asked.id}
+            fields |= dataclasses.asdict(answer)
+            line = json.dumps(fields, ensure_ascii=False)
         else:
             line = "\t".join([*answer.columns(), _one_line(answer.text)])
         print(line, flush=True)
@@ -93,7 +114,9 @@ def _are_all_there(texts: Sequence[str], file: str | None) -> bool:
         return False
 
 
-def _gather(texts, pair, file, text, text_pair) -> Texts:
+def _expect_one_source(
+    texts: Sequence[str], pair: str | None, file: str | None
+) -> None:
     if texts and file is not None:
         raise UserError("Got texts and --file. Give one of the two.")
     if pair is not None and len(texts) != 1:
@@ -101,24 +124,36 @@ def _gather(texts, pair, file, text, text_pair) -> Texts:
             f"--pair is the second text of one text, but {len(texts)} were given. "
             "Give pairs of texts in a --file, with --text-pair for their column."
         )
+
+
+def _gather(
+    opened: "TFLiteModel",
+    texts: Sequence[str],
+    pair: str | None,
+    file: str | None,
+    text: str | None,
+    text_pair: str | None,
+) -> Iterator[_Asked]:
     if texts:
-        return [(each, pair) for each in texts]
+        return (_Asked((each, pair)) for each in texts)
     if file is not None:
-        return _from_file(file, text, text_pair)
+        return _from_file(opened, file, text, text_pair)
     if sys.stdin.isatty():
         print("Reading texts, one a line, until Ctrl-D:", file=sys.stderr)
     return _from_lines(text_pair is not None)
 
 
-def _from_file(path: str, text: str, text_pair: str | None) -> Texts:
-    from bert_cpu.text.rows import read_rows, text_of
+def _from_file(
+    opened: "TFLiteModel", path: str, text: str | None, text_pair: str | None
+) -> Iterator[_Asked]:
+    from bert_cpu.text.rows import read_rows
 
-    for row in read_rows(path):
-        second = None if text_pair is None else text_of(row, text_pair, "--text-pair")
-        yield text_of(row, text), second
+    task = opened.task
+    for row in read_rows(path, {**task.formats, **task.unlabelled_formats}):
+        yield _Asked(task.read_texts(row, text, text_pair), task.identify(row))
 
 
-def _from_lines(is_pair: bool) -> Iterator[tuple[str, str | None]]:
+def _from_lines(is_pair: bool) -> Iterator[_Asked]:
     """One text a line of standard input; of a pair, with a tab between."""
     lines = sys.stdin.buffer
     for number, line in enumerate(lines, start=1):
@@ -135,7 +170,7 @@ def _from_lines(is_pair: bool) -> Iterator[tuple[str, str | None]]:
                 f"Line {number} of standard input has no tab between two texts. Put "
                 "one there, or leave out --text-pair."
             )
-        yield (first, second) if is_pair else (text, None)
+        yield _Asked((first, second) if is_pair else (text, None))
 
 
 def _one_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -77,6 +78,7 @@ class AnswerQuestions(Task):
     sample = ("a question of yours", "the text with the answer to it")
     columns = {"text": "question", "text_pair": "context", "label": "answers"}
     formats = {".json": read_squad}
+    unlabelled_formats = {".json": partial(read_squad, labelled=False)}
     least_labels = 1
     too_long = "text_pair"
     points_into_text = True
@@ -103,6 +105,10 @@ class AnswerQuestions(Task):
             "id": str(values.get("id", position)),
             "answers": answer_places(row, column, context),
         }
+
+    def identify(self, row: Row) -> str | None:
+        found = row[1].get("id")
+        return None if found is None else str(found)
 
     def label_names(self, example: Example) -> Iterable[str]:
         return [_ANSWER if example.label["answers"] else _NO_ANSWER]

@@ -13,6 +13,7 @@ from bert_cpu.task import Task
 from bert_cpu.tasks.measure_pairs import measure_pairs
 from bert_cpu.tasks.pooling import Pooling, pool_rows, pool_tokens
 from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
+from bert_cpu.text.rows import text_of
 
 # Cosines lie in [-1, 1], too near to one another for a softmax to choose. The
 # factor is that of sentence-transformers' MultipleNegativesRankingLoss.
@@ -107,6 +108,15 @@ class Embed(Task):
         self.reads_first_token = pooling != "mean"
 
     # --- data
+
+    def read_texts(self, row, text=None, text_pair=None):
+        """See `RowReader.read_texts`. What is only to be answered may be one text: a
+        row without the task's own second column, or whose `text_pair` is ""."""
+        is_one = text_pair is None and self.columns["text_pair"] not in row[1]
+        if is_one or text_pair == "":
+            text = self.columns.get("text", "text") if text is None else text
+            return text_of(row, text), None
+        return super().read_texts(row, text, text_pair)
 
     def read_label(self, row, column, settings):
         """The number that says how near the texts are, or None without one.
@@ -248,8 +258,13 @@ class Embed(Task):
         return answer.vectors
 
     def check(self, settings):
-        """See `Task.check`: there is no label to smooth."""
+        """See `Task.check`: pairs are learned from, and there is no label to smooth."""
         super().check(settings)
+        if settings.text_pair == "":
+            raise UserError(
+                "--text-pair is '', but --task embed learns from pairs of texts. Name "
+                "the column of the second ones."
+            )
         refuse_smoothing(self.name, settings, "which texts belong together")
 
 

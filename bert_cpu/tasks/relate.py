@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from functools import partial
 from typing import Literal
 
 from bert_cpu.errors import UserError
@@ -64,6 +65,7 @@ class Relate(Classify):
     options = ("entity_marks", *Classify.options)
     reading_options = {"entity_marks": "signs"}
     formats = {".txt": read_semeval}
+    unlabelled_formats = {".txt": partial(read_semeval, labelled=False)}
     too_long = "text"
     # `is_whole`: 1 for a window with both entities; the others teach nothing.
     targets = {"label": Target("int32"), "is_whole": Target("float32")}
@@ -83,14 +85,18 @@ class Relate(Classify):
             UserError: if a mark is missing or there twice, the entities overlap, one
                 has no text, or the offsets are not within the text.
         """
-        position, values = row
-        column = self.column(settings, "text")
-        text = text_of(row, column, "--text")
-        if not _ANY_MARK.search(text) and ("e1" in values or "e2" in values):
-            values = values | {column: _marked(row, text)}
-        example = super().read((position, values), settings)
-        _expect_marks(example.text, position)
+        example = super().read(row, settings)
+        _expect_marks(example.text, example.position)
         return example
+
+    def read_texts(self, row, text=None, text_pair=None):
+        """See `Task.read_texts`: entities that are given by offsets get marks."""
+        position, values = row
+        column = "text" if text is None else text
+        found = text_of(row, column, "--text")
+        if not _ANY_MARK.search(found) and ("e1" in values or "e2" in values):
+            row = position, values | {column: _marked(row, found)}
+        return super().read_texts(row, column, text_pair)
 
     def stand_ins(self, tokenizer):
         """See `Task.stand_ins`: signs for the marks, and no other signs."""

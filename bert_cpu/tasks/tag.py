@@ -1,6 +1,7 @@
 """The entities in a text: people, places and whatever else training had marked."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,19 @@ from bert_cpu.text.bio import tags_to_spans
 from bert_cpu.text.conll import read_conll
 from bert_cpu.text.entities import Entities, Entity
 from bert_cpu.text.entity_scores import entity_scores
+from bert_cpu.text.join_tokens import join_tokens
 from bert_cpu.text.likeliest_tags import likeliest_tags
 from bert_cpu.text.read_entities import read_entities
 from bert_cpu.text.rows import Row
+from bert_cpu.text.strings_of import strings_of
 from bert_cpu.text.visible_span import visible_span
 from bert_cpu.text.word_runs import join_addresses, word_runs
 from bert_cpu.text.words import Word, read_words
 
 # Of tokens without a tag: special ones, further pieces of words, padding.
 _NO_TAG = -100
+# Of files in columns. The last is what WNUT-17 calls its test set.
+_SUFFIXES = (".conll", ".bio", ".bioes", ".annotated")
 # Where entities are looked for, if the command line names no column.
 _LABEL_COLUMNS = ("spans", "tags", "label")
 
@@ -45,8 +50,8 @@ class Tag(Task):
     name = "tag"
     columns = {"label": "tags"}
     reads_tokens = True
-    # The last is what WNUT-17 calls its test set.
-    formats = dict.fromkeys((".conll", ".bio", ".bioes", ".annotated"), read_conll)
+    formats = dict.fromkeys(_SUFFIXES, read_conll)
+    unlabelled_formats = dict.fromkeys(_SUFFIXES, partial(read_conll, labelled=False))
     too_long = "text"
     points_into_text = True
     targets = {"tags": Target("int32", is_list=True, padding=_NO_TAG)}
@@ -78,11 +83,24 @@ class Tag(Task):
         label = self.column(settings, "label")
         if settings.label == PrepareSettings.label:
             label = next((key for key in _LABEL_COLUMNS if key in values), label)
-        text_column = self.column(settings, "text")
+        column = self.column(settings, "text")
         if settings.text == PrepareSettings.text and label != "spans":
-            text_column = "tokens" if "tokens" in values else text_column
-        text, spans = read_entities(row, text_column, label, settings.repair)
+            column = "tokens" if "tokens" in values else column
+        text, spans = read_entities(row, column, label, settings.repair)
         return Example(text, None, [list(span) for span in spans], position)
+
+    def read_texts(
+        self, row: Row, text: str | None = None, text_pair: str | None = None
+    ) -> tuple[str, str | None]:
+        """See `Task.read_texts`. Tokens are joined as for training."""
+        position, values = row
+        if text is None:
+            is_cut = "tokens" in values and "spans" not in values
+            text = "tokens" if is_cut else "text"
+        if isinstance(values.get(text), list):
+            joined, _ = join_tokens(strings_of(row, text, "token"))
+            row = position, values | {text: joined}
+        return super().read_texts(row, text, text_pair)
 
     def label_names(self, example: Example) -> Iterable[str]:
         return _bio_labels({kind for _, _, kind in example.label})

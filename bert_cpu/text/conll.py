@@ -12,7 +12,7 @@ _TAG = re.compile(r"O|[BIESMLU]-.+")
 _NEW_DOCUMENT = "-DOCSTART-"
 
 
-def read_conll(path: Path) -> Iterator[Row]:
+def read_conll(path: Path, labelled: bool = True) -> Iterator[Row]:
     """Reads a file with a token a line, and blank lines between sentences.
 
     The first column is the token, the last its tag; what is between is left out.
@@ -22,6 +22,9 @@ def read_conll(path: Path) -> Iterator[Row]:
 
     Args:
         path: the file, in UTF-8.
+        labelled: False for sentences that are only to be asked: their lines may be
+            tokens alone, and tags are in no row. Where lines are tokens alone, one
+            that begins with "#" is a comment if there is a space or tab in it.
 
     Returns:
         Iterator over `(position, row)` a sentence: where it begins ("a.conll line
@@ -35,17 +38,18 @@ def read_conll(path: Path) -> Iterator[Row]:
     Reference: Tjong Kim Sang and De Meulder 2003, https://aclanthology.org/W03-0419/.
     """
     width, first = None, ""  # Columns of the file's first token, and its position.
+    is_bare = not labelled and _is_bare(path)
     sentence: list[tuple[str, str, str]] = []
     for number, line in enumerate(read_lines(path), start=1):
         columns = _split(line)
         if not columns or columns[0] == _NEW_DOCUMENT:
-            yield from _row(sentence)
+            yield from _row(sentence, labelled)
             sentence = []
             continue
-        if _is_comment(columns, width):
+        if _is_comment(columns, 1 if is_bare else width):
             continue
         position = f"{path.name} line {number}"
-        if len(columns) < 2 or not columns[0]:
+        if (len(columns) < 2 and not is_bare) or not columns[0]:
             raise UserError(
                 f"{position} holds {line.strip()[:40]!r}, but a token and its tag were "
                 "expected, with a tab or a space between. Write both."
@@ -59,7 +63,7 @@ def read_conll(path: Path) -> Iterator[Row]:
                 "space."
             )
         sentence.append((columns[0], columns[-1], position))
-    yield from _row(sentence)
+    yield from _row(sentence, labelled)
 
 
 def _split(line: str) -> list[str]:
@@ -72,12 +76,25 @@ def _split(line: str) -> list[str]:
     return re.split(" +", line.strip(" \r\n"))
 
 
+def _is_bare(path: Path) -> bool:
+    """Whether lines are tokens alone, as the first tells that is surely no comment."""
+    lines = map(_split, read_lines(path))
+    tokens = (each for each in lines if each and each[0] != _NEW_DOCUMENT)
+    first = next((each for each in tokens if not each[0].startswith("#")), None)
+    return first is not None and len(first) == 1
+
+
 def _is_comment(columns: list[str], width: int | None) -> bool:
-    is_token = len(columns) == (width or 2) and _TAG.fullmatch(columns[-1])
+    is_token = len(columns) == (width or 2) and (
+        width == 1 or _TAG.fullmatch(columns[-1])
+    )
     return columns[0].startswith("#") and not is_token
 
 
-def _row(sentence: list[tuple[str, str, str]]) -> Iterator[Row]:
+def _row(sentence: list[tuple[str, str, str]], labelled: bool) -> Iterator[Row]:
     if sentence:
         tokens, tags, lines = (list(each) for each in zip(*sentence, strict=True))
-        yield lines[0], {"tokens": tokens, "tags": tags, "lines": lines}
+        values = {"tokens": tokens, "tags": tags, "lines": lines}
+        if not labelled:
+            del values["tags"]
+        yield lines[0], values

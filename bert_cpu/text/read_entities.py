@@ -7,6 +7,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.text.bio import Span, tags_to_spans
 from bert_cpu.text.join_tokens import join_tokens
 from bert_cpu.text.rows import Row, text_of
+from bert_cpu.text.strings_of import strings_of
 from bert_cpu.text.visible_span import visible_span
 
 
@@ -44,7 +45,7 @@ def read_entities(
         text = text_of(row, text_column)
         places = [(index, index + 1) for index in range(len(text))]
     else:
-        text, places = join_tokens(_strings(row, text_column, "token"))
+        text, places = join_tokens(strings_of(row, text_column, "token"))
     if (
         is_text
         and label_column != "tags"
@@ -52,7 +53,7 @@ def read_entities(
     ):
         spans = _read_spans(position, text, found)
     else:
-        tags = _strings(row, label_column, "tag")
+        tags = strings_of(row, label_column, "tag")
         if len(tags) != len(places):
             raise UserError(
                 f"{position} has {len(tags)} tags for {len(places)} "
@@ -79,18 +80,6 @@ def _list(row: Row, column: str) -> list[Any]:
             f"{position} has {_shown(values[column])} in column '{column}', but a list "
             "of spans or tags was expected. Give a .jsonl or .conll file."
         )
-    return values[column]
-
-
-def _strings(row: Row, column: str, kind: str) -> list[str]:
-    position, values = row
-    for number, value in enumerate(values[column], start=1):
-        if not isinstance(value, str) or not value:
-            raise UserError(
-                f"{position} has {_shown(value)} as {kind} {number} in column "
-                f"'{column}', but a string of one character or more was expected. "
-                "Mend the row."
-            )
     return values[column]
 
 

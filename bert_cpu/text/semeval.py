@@ -7,6 +7,7 @@
 Reference: Hendrickx et al. 2010, https://aclanthology.org/S10-1006.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,12 @@ from bert_cpu.errors import UserError
 from bert_cpu.text.rows import Row, read_rows
 
 _SENTENCE = re.compile(r'\d+\t"(.*)"')
+_BEGINNING = re.compile(r'\d+\t"')
 # No relation's name, but a sentence's line whose number or quotes went wrong.
 _NO_RELATION = re.compile(r'[\t"]')
 
 
-def read_semeval(path: Path) -> Iterator[Row]:
+def read_semeval(path: Path, labelled: bool = True) -> Iterator[Row]:
     """Reads a .txt file of the form above, sentence by sentence.
 
     Each sentence is followed by its relation, by a comment or none, and by a blank
@@ -27,6 +29,9 @@ def read_semeval(path: Path) -> Iterator[Row]:
 
     Args:
         path: the file, in UTF-8.
+        labelled: False for sentences that are only to be asked: a comment may stand
+            where the relation would, and a file that doesn't begin as the form above
+            does is one of a text a line, as `read_rows` reads it.
 
     Returns:
         Iterator over `(position, row)`: the line of the sentence, and its `text`
@@ -36,10 +41,25 @@ def read_semeval(path: Path) -> Iterator[Row]:
         UserError: as `read_rows`; while reading, for the first line that is
             something else than its place asks for.
     """
-    return _sentences(read_rows(path))
+    lines = read_rows(path)
+    if labelled:
+        return _sentences(lines)
+    return _sentences_or_lines(lines)
 
 
-def _sentences(lines: Iterator[Row]) -> Iterator[Row]:
+def _sentences_or_lines(lines: Iterator[Row]) -> Iterator[Row]:
+    blank: list[Row] = []
+    for line in lines:
+        if line[1]["text"].strip():
+            rest = itertools.chain([*blank, line], lines)
+            is_sentence = _BEGINNING.match(line[1]["text"].strip())
+            yield from _sentences(rest, labelled=False) if is_sentence else rest
+            return
+        blank.append(line)
+    yield from blank
+
+
+def _sentences(lines: Iterator[Row], labelled: bool = True) -> Iterator[Row]:
     # The sentence that waits for its relation, or for whatever ends it.
     waiting: Row | None = None
     for position, line in lines:
@@ -59,6 +79,8 @@ def _sentences(lines: Iterator[Row]) -> Iterator[Row]:
             if not is_comment:
                 expected = "a comment, a blank line or the next sentence"
                 raise _unexpected(position, content, expected)
+        elif is_comment and not labelled:
+            continue
         elif is_comment or _NO_RELATION.search(content):
             expected = "the relation of the sentence above it"
             raise _unexpected(position, content, expected)

@@ -13,7 +13,7 @@ from bert_cpu.text.rows import Row
 MAX_BYTES = 512 * 2**20
 
 
-def read_squad(path: str | pathlib.Path) -> Iterator[Row]:
+def read_squad(path: str | pathlib.Path, labelled: bool = True) -> Iterator[Row]:
     """Reads a .json file as SQuAD 1.1 and 2.0, XQuAD, CMRC 2018 and DRCD have it.
 
     That is `data[].paragraphs[].{context, qas[].{id, question, answers}}`, where
@@ -22,6 +22,8 @@ def read_squad(path: str | pathlib.Path) -> Iterator[Row]:
 
     Args:
         path: the file, in UTF-8. All of it is in memory until its last row is read.
+        labelled: False for questions that are only to be asked: whatever a file has
+            for answers is not looked at, and in no row.
 
     Returns:
         Iterator over `(position, row)`: where the question is ("a.json data 3
@@ -39,7 +41,7 @@ def read_squad(path: str | pathlib.Path) -> Iterator[Row]:
     Reference: Rajpurkar et al. 2018, https://arxiv.org/abs/1806.03822.
     """
     path = pathlib.Path(path)
-    return _at_least_one(path, _questions(path.name, _load(path)))
+    return _at_least_one(path, _questions(path.name, _load(path), labelled))
 
 
 def _load(path: pathlib.Path) -> Any:
@@ -77,7 +79,7 @@ def _at_least_one(path: pathlib.Path, rows: Iterator[Row]) -> Iterator[Row]:
     yield from rows
 
 
-def _questions(name: str, content: Any) -> Iterator[Row]:
+def _questions(name: str, content: Any, labelled: bool) -> Iterator[Row]:
     for article_number, article in enumerate(_value(content, "data", list, name), 1):
         article_at = f"{name} data {article_number}"
         paragraphs = _value(article, "paragraphs", list, article_at)
@@ -95,7 +97,7 @@ def _questions(name: str, content: Any) -> Iterator[Row]:
                     "question": _value(question, "question", str, position),
                     "context": context,
                 }
-                if "answers" in question:
+                if labelled and "answers" in question:
                     values["answers"] = _answers(question, position)
                 yield position, values
 
