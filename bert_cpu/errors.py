@@ -21,6 +21,14 @@ class UserError(ValueError):
     """
 
 
+class Unanswerable(UserError):
+    """A text that a task can't answer, while it can answer others of the same file."""
+
+
+class MissingColumn(UserError):
+    """A row lacks a column: all rows of the file may, or this one alone."""
+
+
 class FoundByAll(UserError):
     """A mistake that all workers find in the same step; the chief says it for all."""
 

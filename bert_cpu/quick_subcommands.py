@@ -15,7 +15,10 @@ from bert_cpu.commands.positional import Positional
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Answer texts with a converted model. Without texts, reads standard input."""
+    """Answer texts with a converted model. Without texts, reads standard input.
+
+    Each text gets a line; one of several that can't be answered, a line that says why.
+    """
 
     # A run's directory, or one that holds a model.json.
     model: Annotated[str, Positional("MODEL")]
@@ -36,7 +39,7 @@ class Predict:
     threads: int = 0
     # Interpreters for the texts of a file. 0: what was measured, else one a core.
     instances: int = 0
-    # Print a JSON object a line: text, label, probabilities.
+    # Print a JSON object a line: text, and what the task answers, or error.
     json: bool = False
 
     def __post_init__(self):

@@ -740,12 +740,6 @@ def test_settings_that_cannot_be_read(run_copy):
         ),
         ((), b"", "There is no text to answer. Give at least one."),
         (
-            ("--text-pair", "b"),
-            b"one\n",
-            "Line 1 of standard input has no tab between two texts. Put one there, or "
-            "leave out --text-pair.",
-        ),
-        (
             ("one", "--pair", "two"),
             b"",
             "Text 1: The model reads one text at a time, but got a pair of texts. Give "
@@ -757,6 +751,19 @@ def test_texts_that_cannot_be_answered(reviews_run, here, options, stdin, mistak
     write_rows("a.csv", 3)
     outcome = bert_cpu("predict", reviews_run.directory, *options, stdin=stdin)
     assert outcome.mistake == mistake
+
+
+def test_a_line_without_a_second_text_is_told(reviews_run):
+    outcome = bert_cpu("predict", reviews_run.directory, "--text-pair=b", stdin=b"one")
+    assert outcome.code == 2
+    assert outcome.out == (
+        "error\tLine 1 of standard input has no tab between two texts. Put one there, "
+        "or leave out --text-pair.\n"
+    )
+    assert outcome.err == (
+        "bert-cpu: 1 of 1 texts could not be answered. Their lines say why: mend them, "
+        "or leave them out.\n"
+    )
 
 
 def test_what_was_answered_before_a_mistake_stays(reviews_run, here):

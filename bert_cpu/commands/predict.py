@@ -7,22 +7,24 @@ import stat
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
-from bert_cpu.errors import UserError
+from bert_cpu.errors import MissingColumn, Unanswerable, UserError
 from bert_cpu.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.runtime.begin_reading import begin_reading
 from bert_cpu.serving.answering_here import answering_here
 
 if TYPE_CHECKING:
     from bert_cpu.runtime.tflite_model import TFLiteModel
+    from bert_cpu.serving.answer import Text
 
 
 class _Asked(NamedTuple):
-    """A text, or a pair of them, and what its file calls it."""
+    """A text, or a pair of them, or why it can't be read; and where it stands."""
 
-    texts: tuple[str, str | None]
+    texts: "Text"
+    position: str
     id: str | None = None
 
 
@@ -39,6 +41,10 @@ def run(
     as_json: bool,
 ) -> int:
     """Writes one line an answer to standard output, as soon as it is known.
+
+    Of several texts, one that can't be answered gets a line that says so: "error" and
+    the reason; in JSON the keys `text` (None if it can't be read) and `error`. The
+    others are answered. What is no text's mistake, as a file that is torn, ends it.
 
     Args:
         model: a run's directory, or one that holds `model.json`.
@@ -58,7 +64,8 @@ def run(
         The exit code.
 
     Raises:
-        UserError: as `answer_with` and `open_model`, or if texts come from two places.
+        UserError: as `answer_with` and `open_model`, or if texts come from two places;
+            at the end, if texts could not be answered.
     """
     _expect_one_source(texts, pair, file)
     answering, note = answering_here(threads, instances)
@@ -72,28 +79,29 @@ def run(
         opened = open_model(model, threads or None, variant, answering, reading)
     waiting: deque[_Asked] = deque()  # For their answers, which come in order.
 
-    def pairs() -> Iterator[tuple[str, str | None]]:
+    def pairs() -> "Iterator[Text]":
         for asked in _gather(opened, texts, pair, file, text, text_pair):
             waiting.append(asked)
             yield asked.texts
 
+    goes_on = len(texts) != 1
     # One text is answered alike by both, and for one it is not worth the imports.
-    if len(texts) != 1 and _are_all_there(texts, file):
+    if goes_on and _are_all_there(texts, file):
         from bert_cpu.serving.answer_many import answer_many
         from bert_cpu.serving.fitting_instances import fitting_instances
 
         side_by_side = instances or fitting_instances(opened, answering.instances)
-        answers = answer_many(opened, pairs(), side_by_side, answering.threads_each)
+        answers = answer_many(
+            opened, pairs(), side_by_side, answering.threads_each, goes_on
+        )
     else:
-        answers = answer_with(opened, pairs())
+        answers = answer_with(opened, pairs(), goes_on)
+    num_answers = num_mistakes = 0
     for answer in answers:
+        num_answers += 1
+        num_mistakes += isinstance(answer, Unanswerable)
         asked = waiting.popleft()
-        if as_json:
-            fields = {} if asked.id is None else {"id": asked.id}
-            fields |= dataclasses.asdict(answer)
-            line = json.dumps(fields, ensure_ascii=False)
-        else:
-            line = "\t".join([*answer.columns(), _one_line(answer.text)])
+        line = _as_json(asked, answer) if as_json else _as_columns(asked, answer)
         print(line, flush=True)
     if opened.num_cut:
         verb = "texts were" if opened.num_cut > 1 else "text was"
@@ -101,7 +109,34 @@ def run(
             f"{opened.num_cut:,} {verb} longer than {opened.max_length} tokens and cut",
             file=sys.stderr,
         )
+    if num_mistakes:
+        raise UserError(
+            f"{num_mistakes:,} of {num_answers:,} texts could not be answered. Their "
+            "lines say why: mend them, or leave them out."
+        )
     return 0
+
+
+def _as_json(asked: _Asked, answer: Any) -> str:
+    fields: dict[str, Any] = {} if asked.id is None else {"id": asked.id}
+    if isinstance(answer, Unanswerable):
+        text = None if isinstance(asked.texts, Unanswerable) else asked.texts[0]
+        fields |= {"text": text, "error": _reason(asked, answer)}
+    else:
+        fields |= dataclasses.asdict(answer)
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _as_columns(asked: _Asked, answer: Any) -> str:
+    if isinstance(answer, Unanswerable):
+        return f"error\t{_reason(asked, answer)}"
+    return "\t".join([*answer.columns(), _one_line(answer.text)])
+
+
+def _reason(asked: _Asked, error: Unanswerable) -> str:
+    # What can't be read is said with its position already.
+    said = str(error) if error is asked.texts else f"{asked.position}: {error}"
+    return _one_line(said)
 
 
 def _are_all_there(texts: Sequence[str], file: str | None) -> bool:
@@ -135,12 +170,17 @@ def _gather(
     text_pair: str | None,
 ) -> Iterator[_Asked]:
     if texts:
-        return (_Asked((each, pair)) for each in texts)
+        return _from_words(texts, pair)
     if file is not None:
         return _from_file(opened, file, text, text_pair)
     if sys.stdin.isatty():
         print("Reading texts, one a line, until Ctrl-D:", file=sys.stderr)
     return _from_lines(text_pair is not None)
+
+
+def _from_words(texts: Sequence[str], pair: str | None) -> Iterator[_Asked]:
+    for number, text in enumerate(texts, start=1):
+        yield _Asked((text, pair), f"Text {number}")
 
 
 def _from_file(
@@ -149,28 +189,40 @@ def _from_file(
     from bert_cpu.text.rows import read_rows
 
     task = opened.task
+    is_first = True
     for row in read_rows(path, {**task.formats, **task.unlabelled_formats}):
-        yield _Asked(task.read_texts(row, text, text_pair), task.identify(row))
+        found: Text
+        try:
+            found = task.read_texts(row, text, text_pair)
+        except UserError as error:
+            # Most probably of all rows, by a wrong option.
+            if is_first and isinstance(error, MissingColumn):
+                raise
+            found = Unanswerable(str(error))
+        is_first = False
+        yield _Asked(found, row[0], task.identify(row))
 
 
 def _from_lines(is_pair: bool) -> Iterator[_Asked]:
     """One text a line of standard input; of a pair, with a tab between."""
     lines = sys.stdin.buffer
     for number, line in enumerate(lines, start=1):
+        position = f"Line {number} of standard input"
         try:
             text = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise UserError(
-                f"Line {number} of standard input is not UTF-8 (byte {error.start} of "
-                "it). Convert the texts to UTF-8."
+                f"{position} is not UTF-8 (byte {error.start} of it). Convert the "
+                "texts to UTF-8."
             ) from error
         first, tab, second = text.partition("\t")
+        found: Text = (first, second) if is_pair else (text, None)
         if is_pair and not tab:
-            raise UserError(
-                f"Line {number} of standard input has no tab between two texts. Put "
-                "one there, or leave out --text-pair."
+            found = Unanswerable(
+                f"{position} has no tab between two texts. Put one there, or leave out "
+                "--text-pair."
             )
-        yield _Asked((first, second) if is_pair else (text, None))
+        yield _Asked(found, position)
 
 
 def _one_line(text: str) -> str:

@@ -5,13 +5,16 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bert_cpu.errors import UserError
+from bert_cpu.errors import Unanswerable, UserError
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answering_here import answering_here
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import TASKS, restore_task
+
+# A text and the second text, or None; or why there is none.
+Text = tuple[str, str | None] | Unanswerable
 
 
 def answer_texts(
@@ -23,7 +26,8 @@ def answer_texts(
     """Answers texts in their order, each as soon as it is read.
 
     There is one answer a text, so that line 7 of the output is of line 7 of the
-    input: an empty text gets an empty answer, and the rest go on.
+    input: an empty text gets an empty answer, and the rest go on. At the first text
+    that can't be answered it stops; `answer_with` can go on.
 
     Args:
         directory: a run's directory, or one that holds `model.json`.
@@ -44,15 +48,28 @@ def answer_texts(
 
 
 def answer_with(
-    model: TFLiteModel, texts: Iterable[tuple[str, str | None]]
+    model: TFLiteModel, texts: Iterable[Text], goes_on: bool = False
 ) -> Iterator[Any]:
-    """As `answer_texts`, with a model that is open: it counts what it cuts."""
+    """As `answer_texts`, with a model that is open: it counts what it cuts.
+
+    Args:
+        model: is open.
+        texts: pairs of a text and the second text, or None. In place of a text that
+            could not be read, the `Unanswerable` that says why.
+        goes_on: give `Unanswerable` in place of the answer to a text that has none.
+            Default: raise it, with the number of the text.
+    """
     position = 0
-    for position, (text, text_pair) in enumerate(texts, start=1):
+    for position, text in enumerate(texts, start=1):
         try:
-            yield model.answer(text, text_pair)
+            if isinstance(text, Unanswerable):
+                raise text
+            answer = model.answer(*text)
         except UserError as error:
-            raise UserError(f"Text {position}: {error}") from None
+            if not (goes_on and isinstance(error, Unanswerable)):
+                raise UserError(f"Text {position}: {error}") from None
+            answer = error
+        yield answer
     if position == 0:
         raise UserError("There is no text to answer. Give at least one.")
 

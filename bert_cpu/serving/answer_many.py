@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bert_cpu.errors import UserError
+from bert_cpu.errors import Unanswerable, UserError
 from bert_cpu.example import Example
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
-from bert_cpu.serving.answer import answer_with
+from bert_cpu.serving.answer import Text, answer_with
 from bert_cpu.text.windows import Reading
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ FEW = 16
 
 def answer_many(
     model: TFLiteModel,
-    texts: Iterable[tuple[str, str | None]],
+    texts: Iterable[Text],
     instances: int,
     threads: int = 1,
+    goes_on: bool = False,
 ) -> Iterator[Any]:
     """As `answer_with`: the same answers in the same order, more of them a second.
 
@@ -33,7 +34,7 @@ def answer_many(
 
     Args:
         model: is open; it counts what it cuts.
-        texts: pairs of a text and the second text, or None.
+        texts, goes_on: see `answer_with`.
         instances: interpreters that run side by side; with one, the model's own
             interpreter answers.
         threads: threads of each of them.
@@ -48,14 +49,18 @@ def answer_many(
     first = list(itertools.islice(texts, FEW * instances))
     everything = itertools.chain(first, texts)
     if instances == 1 or len(first) < FEW * instances:
-        yield from answer_with(model, everything)
+        yield from answer_with(model, everything, goes_on)
         return
     position = 0
     pool = model.pool(instances, threads)
     try:
         for block, error in _blocks(everything):
-            yield from _answer_block(model, pool, block, position)
-            position += len(block)
+            for answer in _answer_block(model, pool, block):
+                position += 1
+                is_told = goes_on and isinstance(answer, Unanswerable)
+                if isinstance(answer, UserError) and not is_told:
+                    raise UserError(f"Text {position}: {answer}")
+                yield answer
             if error is not None:
                 raise error
     except BaseException:
@@ -65,14 +70,17 @@ def answer_many(
 
 
 def _blocks(
-    texts: Iterator[tuple[str, str | None]],
-) -> Iterator[tuple[list[Example], Exception | None]]:
+    texts: Iterator[Text],
+) -> Iterator[tuple[list[Example | Unanswerable], Exception | None]]:
     """Yields blocks; the last with the error at which the source stopped."""
     while True:
-        block: list[Example] = []
+        block: list[Example | Unanswerable] = []
         try:
-            for text, text_pair in itertools.islice(texts, BLOCK):
-                block.append(Example(text, text_pair, None, ""))
+            for text in itertools.islice(texts, BLOCK):
+                if isinstance(text, Unanswerable):
+                    block.append(text)
+                else:
+                    block.append(Example(*text, None, ""))
         except Exception as error:  # Raised again when the block is answered.
             yield block, error
             return
@@ -82,34 +90,54 @@ def _blocks(
 
 
 def _answer_block(
-    model: TFLiteModel, pool: "InterpreterPool", block: list[Example], position: int
+    model: TFLiteModel, pool: "InterpreterPool", block: list[Example | Unanswerable]
 ) -> Iterator[Any]:
-    readings, mistake = _read(model, block, position)
-    outputs = pool.submit(
-        lambda interpreter, reading: run_windows(interpreter, model.task, reading),
-        readings,
-        [_num_tokens(reading) for reading in readings],
+    """The answers to a block, or why there is none."""
+    readings = _read(model, block)
+    there = [each for each in readings if isinstance(each, Reading)]
+    outputs = iter(
+        pool.submit(
+            lambda interpreter, reading: run_windows(interpreter, model.task, reading),
+            there,
+            [_num_tokens(reading) for reading in there],
+        )
     )
-    for example, reading, future in zip(block, readings, outputs, strict=False):
-        yield model.answer_reading(example, reading, future.result()).answer
-    if mistake is not None:
-        raise mistake
+    for example, reading in zip(block, readings, strict=True):
+        if isinstance(example, Unanswerable) or isinstance(reading, UserError):
+            yield reading
+            continue
+        found = next(outputs).result()
+        try:
+            answer = model.answer_reading(example, reading, found).answer
+        except UserError as error:
+            answer = error
+        yield answer
 
 
 def _read(
-    model: TFLiteModel, block: list[Example], position: int
-) -> tuple[list[Reading], UserError | None]:
-    """The tokens of all texts up to the first that can't be read."""
+    model: TFLiteModel, block: list[Example | Unanswerable]
+) -> list[Reading | UserError]:
+    """The tokens of all texts at once, which is faster, or else of each alone."""
+    examples = [each for each in block if isinstance(each, Example)]
     try:
-        return model.read(block), None
+        readings = iter(model.read(examples))
     except UserError:
-        readings: list[Reading] = []
-        for number, example in enumerate(block, start=position + 1):
-            try:
-                readings += model.read([example])
-            except UserError as error:
-                return readings, UserError(f"Text {number}: {error}")
-        raise  # Together they can't be read, but each alone can: not the user's.
+        return [_read_alone(model, each) for each in block]
+    return [
+        each if isinstance(each, Unanswerable) else next(readings) for each in block
+    ]
+
+
+def _read_alone(
+    model: TFLiteModel, example: Example | Unanswerable
+) -> Reading | UserError:
+    if isinstance(example, Unanswerable):
+        return example
+    try:
+        (reading,) = model.read([example])
+    except UserError as error:
+        return error
+    return reading
 
 
 def _num_tokens(reading: Reading) -> int:

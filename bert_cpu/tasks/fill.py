@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from bert_cpu.errors import UserError
+from bert_cpu.errors import Unanswerable, UserError
 from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
@@ -40,7 +40,7 @@ class Answer:
         text: str, as asked.
         fills: for each mask the five likeliest words, best first, each with
             `word` and `probability`. A word that begins with `##` goes on from
-            what stands before it.
+            what stands before it. Empty for an empty text.
         filled: str, the text with the best word in each place.
     """
 
@@ -49,6 +49,8 @@ class Answer:
     filled: str
 
     def columns(self) -> list[str]:
+        if not self.fills:
+            return ["-", "-"]
         best = [words[0] for words in self.fills]
         return [
             " ".join(each["word"] for each in best),
@@ -181,9 +183,11 @@ class Fill(Task):
         outputs: Sequence[Outputs],
         labels: Sequence[str],
     ) -> Answer:
+        if not example.text.strip():
+            return Answer(example.text, [], example.text)
         places = mask_places(windows)
         if not places:
-            raise UserError(
+            raise Unanswerable(
                 f"The text '{example.text[:40]}' has no {MASK}. Write {MASK}, in "
                 "capitals, where a word is missing."
             )
@@ -191,7 +195,7 @@ class Fill(Task):
         for window, output in zip(windows, outputs, strict=True):
             positions = mask_positions(window)
             if len(positions) > MOST_MASKS:
-                raise UserError(
+                raise Unanswerable(
                     f"The text '{example.text[:40]}' has {len(positions)} {MASK} in "
                     f"{len(window)} tokens, but {MOST_MASKS} are answered at most. "
                     "Write some of its words."

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import partial
 from typing import Literal
 
-from bert_cpu.errors import UserError
+from bert_cpu.errors import Unanswerable, UserError
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.tasks.classify import Answer, Classify
@@ -138,8 +138,10 @@ class Relate(Classify):
         """See `Task.answer`. There is no label if no window has both entities.
 
         Raises:
-            UserError: if the two entities aren't marked; see `read`.
+            Unanswerable: if the two entities of a text aren't marked; see `read`.
         """
+        if not example.text.strip():
+            return Answer(example.text, None, {})
         _expect_marks(example.text, example.position)
         whole = [index for index, each in enumerate(windows) if self._has_marks(each)]
         if not whole:
@@ -233,25 +235,25 @@ def _expect_marks(text, position):
     for mark in _MARKS:
         if found.count(mark) != 1:
             count = "no" if mark not in found else f"{found.count(mark)} times"
-            raise UserError(
+            raise Unanswerable(
                 f"{position} has {count} {mark}, but two marked entities were "
                 f"expected, as in '{_EXAMPLE}'. Mark each of them once."
             )
     if found not in ([*_MARKS], [*_MARKS[2:], *_MARKS[:2]]):
-        raise UserError(
+        raise Unanswerable(
             f"{position} has its marks in the order {' '.join(found)}, but each "
             f"entity must end before the next begins, as in '{_EXAMPLE}'. Move them."
         )
     for like in _LIKE_A_MARK.findall(text):
         if like not in _MARKS:
-            raise UserError(
+            raise Unanswerable(
                 f"{position} has '{like}', which BERT may read as a mark, beside its "
                 "marks. Take it out."
             )
     for name in ("e1", "e2"):
         entity = text.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
         if not entity.strip():
-            raise UserError(
+            raise Unanswerable(
                 f"{position} has nothing between <{name}> and </{name}>. Mark the "
                 "words of the entity."
             )

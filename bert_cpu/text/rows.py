@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bert_cpu.errors import UserError
+from bert_cpu.errors import MissingColumn, UserError
 
 # A line, or a csv field, beyond this is a damaged file (a quote that nobody
 # closed, a binary), not a text. Bytes and characters.
@@ -75,7 +75,7 @@ def text_of(row: Row, column: str, flag: str = "--text") -> str:
     """
     position, values = row
     if column not in values:
-        raise UserError(
+        raise MissingColumn(
             f"{position} has no column '{column}' (it has: {', '.join(values)}). "
             f"Name one of them with {flag}."
         )

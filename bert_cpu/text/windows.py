@@ -7,7 +7,7 @@ from typing import Literal
 
 from tokenizers import Encoding, Tokenizer, normalizers
 
-from bert_cpu.errors import UserError
+from bert_cpu.errors import Unanswerable, UserError
 
 Pair = tuple[str, str | None]
 
@@ -102,7 +102,7 @@ class WindowReader:
         """Reads many texts (and second texts, or None) at once.
 
         Raises:
-            UserError: if a text holds half of a surrogate pair.
+            Unanswerable: if a text holds half of a surrogate pair.
         """
         cleaned = [
             (self._clean(text), None if pair is None else self._clean(pair))
@@ -117,7 +117,7 @@ class WindowReader:
                 [text if pair is None else (text, pair) for text, pair in cleaned]
             )
         except (UnicodeEncodeError, TypeError):
-            raise UserError(
+            raise Unanswerable(
                 "A text holds half of a surrogate pair, which is not Unicode. Read "
                 "the file as UTF-8."
             ) from None
