@@ -51,8 +51,11 @@ class Task(RowReader):
     reading_options: ClassVar[Mapping[str, str]] = {}
     # What is done with a text that is too long: its end is left out ("cut"), or it
     # is read in windows that overlap by `--stride` tokens: the only text of an
-    # example ("text"), or its second one, beside a whole first one ("text_pair").
+    # example ("text"), or its second one ("text_pair"), beside a first one that is
+    # whole up to half a window.
     too_long: ClassVar[Literal["cut", "text", "text_pair"]] = "cut"
+    # What texts were of which something is in no window, for messages.
+    when_cut: ClassVar[str] = "longer than {max_length} tokens and cut"
     # The two texts of a pair are read by themselves: `encode` gets the second's
     # tokens apart, and the windows are of the first.
     reads_apart: ClassVar[bool] = False

@@ -347,3 +347,18 @@ def test_what_is_the_models_fault_ends_it_at_once(model_of, tmp_path):
         assert said.startswith("Text 1: The model tells 3 labels apart, but its ")
     outcome = tiny_command.bert_cpu("predict", model_of("answer"), "Who?", "Why?")
     assert outcome.mistake.startswith("Text 1: The model reads a pair of texts at a ")
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_questions_that_were_cut_are_counted(model_of, here, small_blocks, instances):
+    # Of 40 tokens, 3 are special: half of the others is 18.
+    context = "Ann saw Rome. " * 9
+    rows = [{"question": "a" * n, "context": context} for n in (18, 19, 90)]
+    (here / "a.jsonl").write_text(jsonl(*rows))
+    command = ("--file", "a.jsonl", "--instances", instances, "--json")
+    outcome = tiny_command.succeed("predict", model_of("answer"), *command)
+    assert outcome.err == (
+        "2 texts were behind a question of over half of 40 tokens, which was cut\n"
+    )
+    answers = [json.loads(line)["n_best"] for line in outcome.out.splitlines()]
+    assert answers[0] == answers[1] == answers[2]

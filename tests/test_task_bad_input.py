@@ -220,3 +220,37 @@ def test_a_text_without_a_mask_asks_for_nothing(here, encoder):
     )
     asked = succeed("predict", "runs/fill", "Ann saw [MASK]", "--json")
     assert len(json.loads(asked.out)["fills"]) == 1
+
+
+LOST = {
+    "answer": (
+        [
+            {"question": question, "context": "Ann", "answers": answers}
+            for question in ("who? ??", "who? ???")  # 6 tokens, and 7.
+            for answers in ([{"text": "Ann", "start": 0}], [])
+        ],
+        16,
+        "4 examples; 2 texts were behind a question of over half of 16 tokens, which "
+        "was cut, 0 were empty",
+    ),
+    "relate": (
+        [
+            {"text": f"<e1>a</e1>{'.' * length}<e2>b</e2>", "label": label}
+            for length, label in ((1, "x"), (2, "y"), (90, "x"))
+        ],
+        40,
+        "2 examples; 1 texts were left out, with entities in no window of 40 tokens "
+        "together, 0 were empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("task", LOST)
+def test_what_windows_do_not_hold_is_told(here, encoder, task):
+    rows, max_length, said = LOST[task]
+    name = write_json("a.jsonl", *rows)
+    files = ("--data", name, "--validation", name, "--test", name)
+    options = ("--task", task, "--encoder", encoder, "--max-length", max_length)
+    outcome = succeed("prepare", *options, "--stride", 1, *files)
+    for split in ("train", "validation", "test"):
+        assert f"{split}: {said} and left out" in " ".join(outcome.err.split())

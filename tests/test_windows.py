@@ -103,6 +103,7 @@ def test_windows_over_a_context_stand_beside_half_a_question(question, context, 
         kept -= 1
     reading = read(question, context, max_length, "text_pair", KOREAN, stride=stride)
     assert joined(reading.windows, stride, sequence=1) == tokens_of(context, KOREAN)
+    assert reading.is_cut == (len(asked) > half)
     for window in reading.windows:
         assert own_tokens(window) == asked[:kept]
         assert len(window) <= max_length

@@ -105,10 +105,8 @@ def run(
         print(line, flush=True)
     if opened.num_cut:
         verb = "texts were" if opened.num_cut > 1 else "text was"
-        print(
-            f"{opened.num_cut:,} {verb} longer than {opened.max_length} tokens and cut",
-            file=sys.stderr,
-        )
+        when_cut = opened.task.when_cut.format(max_length=opened.max_length)
+        print(f"{opened.num_cut:,} {verb} {when_cut}", file=sys.stderr)
     if num_mistakes:
         raise UserError(
             f"{num_mistakes:,} of {num_answers:,} texts could not be answered. Their "

@@ -34,7 +34,7 @@ class Features:
 
     example: Example
     windows: list[Window]  # None of them: there is nothing to learn from it.
-    is_cut: bool  # The text was longer than `max_length`.
+    is_cut: bool  # Something of the texts is in no window, or no window is of use.
     is_empty: bool  # A text left no token beside the special ones.
 
 

@@ -21,7 +21,7 @@ class SplitInfo:
     # several windows.
     windows: int
     tokens: int  # Special tokens included.
-    cut_texts: int  # Longer than `max_length`, cut.
+    cut_texts: int  # Cut, or left out for it; see `Task.when_cut`.
     empty_texts: int  # Without a token of their own, left out.
     length_histogram: dict[int, int]  # Tokens in a window -> windows.
     label_counts: dict[str, int]

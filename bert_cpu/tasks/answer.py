@@ -66,9 +66,10 @@ class AnswerQuestions(Task):
 
     Each token of the context gets two logits: that the answer begins with it, and
     that it ends with it. The first token, [CLS], stands for no answer. A context
-    that is too long is read in windows beside the whole question, and the best
-    span of all of them is the answer. If the training split has questions without
-    an answer, the model learns to give none: this is what the labels tell.
+    that is too long is read in windows beside the question (beyond half a window,
+    its end is cut off), and the best span of all is the answer. If the training
+    split has questions without one, the model learns to give none: that is what
+    the labels tell.
 
     Reference: Devlin et al. 2018, https://arxiv.org/abs/1810.04805, sections 4.2
     and 4.3.
@@ -81,6 +82,7 @@ class AnswerQuestions(Task):
     unlabelled_formats = {".json": partial(read_squad, labelled=False)}
     least_labels = 1
     too_long = "text_pair"
+    when_cut = "behind a question of over half of {max_length} tokens, which was cut"
     points_into_text = True
     targets = {"start": Target("int32"), "end": Target("int32")}
     head_names = {

@@ -67,6 +67,7 @@ class Relate(Classify):
     formats = {".txt": read_semeval}
     unlabelled_formats = {".txt": partial(read_semeval, labelled=False)}
     too_long = "text"
+    when_cut = "left out, with entities in no window of {max_length} tokens together"
     # `is_whole`: 1 for a window with both entities; the others teach nothing.
     targets = {"label": Target("int32"), "is_whole": Target("float32")}
     metrics = ("macro_f1", "accuracy")

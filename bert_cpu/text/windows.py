@@ -17,7 +17,7 @@ class Reading:
     """The tokens of an example."""
 
     windows: list[Encoding]
-    is_cut: bool  # Something of the text is in no window.
+    is_cut: bool  # Something of the texts is in no window.
     apart: Encoding | None = None  # Of a second text that is read by itself.
 
     @property
@@ -111,8 +111,9 @@ class WindowReader:
         try:
             if self._reads_apart:
                 return self._read_apart(cleaned)
+            are_cut = [False] * len(cleaned)
             if self._too_long == "text_pair":
-                cleaned = self._cut_first(cleaned)
+                cleaned, are_cut = self._cut_first(cleaned)
             encodings = self._encode(
                 [text if pair is None else (text, pair) for text, pair in cleaned]
             )
@@ -123,7 +124,10 @@ class WindowReader:
             ) from None
         if self._too_long == "cut":
             return [Reading([each], bool(each.overflowing)) for each in encodings]
-        return [Reading([each, *each.overflowing], False) for each in encodings]
+        return [
+            Reading([each, *each.overflowing], is_cut)
+            for each, is_cut in zip(encodings, are_cut, strict=True)
+        ]
 
     def _encode(self, texts):
         if self._too_long == "cut":
@@ -142,8 +146,12 @@ class WindowReader:
         return readings
 
     def _cut_first(self, pairs):
-        """Cuts first texts behind their last character whose tokens fit."""
-        cut = []
+        """Cuts first texts behind their last character whose tokens fit.
+
+        Returns:
+            The pairs, and of each whether it was cut.
+        """
+        pairs_left, are_cut = [], []
         firsts = self._whole.encode_batch([text for text, _ in pairs])
         for (text, pair), encoding in zip(pairs, firsts, strict=True):
             places = [
@@ -153,12 +161,14 @@ class WindowReader:
                 )
                 if sequence is not None
             ]
-            if len(places) > self._most_of_first:
+            is_cut = len(places) > self._most_of_first
+            if is_cut:
                 (_, end), (next_start, _) = places[self._most_of_first - 1 :][:2]
                 # A Korean syllable is several tokens in one place: all or none.
                 text = text[: min(end, next_start)]
-            cut.append((text, pair))
-        return cut
+            pairs_left.append((text, pair))
+            are_cut.append(is_cut)
+        return pairs_left, are_cut
 
 
 def _exchange(tokenizer, stand_ins):

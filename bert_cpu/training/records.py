@@ -65,7 +65,7 @@ def open_records(
             check_followed(lambda: _check_shards(manifest, ""), mended)
     else:
         return make_records(settings, task, directory, checkpoint, screen)
-    _tell_losses(manifest, screen)
+    _tell_losses(manifest, task, screen)
     return manifest
 
 
@@ -92,7 +92,7 @@ def make_records(
         manifest = prepare_records(
             source, settings, checkpoint.tokenizer, directory, task, count, engine
         )
-    _tell_losses(manifest, screen)
+    _tell_losses(manifest, task, screen)
     return manifest
 
 
@@ -142,14 +142,14 @@ def _check_wishes(manifest, settings, task):
             )
 
 
-def _tell_losses(manifest, screen):
+def _tell_losses(manifest, task, screen):
     tell_left_out(manifest.directory, screen)
     for split, info in manifest.splits.items():
         if info.cut_texts or info.empty_texts:
+            when_cut = task.when_cut.format(max_length=manifest.max_length)
             screen.say(
                 f"{split}: {info.examples:,} examples; {info.cut_texts:,} texts were "
-                f"longer than {manifest.max_length} tokens and cut, "
-                f"{info.empty_texts:,} were empty and left out"
+                f"{when_cut}, {info.empty_texts:,} were empty and left out"
             )
         if info.unlabelled_texts:
             screen.say(
