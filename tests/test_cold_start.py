@@ -235,7 +235,7 @@ def test_predict_imports_little(directory):
     done = run_python(
         "import sys; from bert_cpu.cli import main\n"
         "assert main(['predict', sys.argv[1], '--json', 'a film']) == 0\n"
-        "slow = ('tyro', 'rich', 'argparse', 'logging', 'shutil', 'psutil',\n"
+        "slow = ('tyro', 'rich', 'argparse', 'csv', 'logging', 'shutil', 'psutil',\n"
         "        'bert_cpu.settings', 'bert_cpu.subcommands', 'bert_cpu.tasks.tag',\n"
         "        'importlib.metadata', 'concurrent.futures', \n"
         "        'bert_cpu.hardware.tuned_profile', 'bert_cpu.serving.answer_many')\n"

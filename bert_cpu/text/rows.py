@@ -5,7 +5,6 @@ reported with its line, never guessed at.
 """
 
 import codecs
-import csv
 import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -126,6 +125,8 @@ def _at_least_one(path: pathlib.Path, rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _read_separated(path: pathlib.Path, delimiter: str) -> Iterator[Row]:
+    import csv  # Most answers need none.
+
     # The limit is the csv module's own, for the whole process; it only grows.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LENGTH))
     reader = csv.reader(read_lines(path), delimiter=delimiter, strict=True)
