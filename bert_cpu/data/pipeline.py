@@ -1,7 +1,7 @@
 """Records to batches: shuffled, of like lengths, padded no more than need be.
 
 A record is one window of tokens: an example, or a part of one that is long. They
-are drawn into windows of many batches. A window is sorted by length
+are drawn into windows of many batches, several to an epoch. One is sorted by length
 and cut into batches, and its batches are shuffled. So every batch but an
 epoch's last is full, its sequences are about equally long, and the number of
 steps is known beforehand: `ceil(examples / batch_size)`.
@@ -22,8 +22,13 @@ from bert_cpu.data.stored_example import from_json
 from bert_cpu.data.tfrecords import parse_records, read_kept
 from bert_cpu.example import Example
 
-# Batches in a window of records. More leave less padding and mix lengths less well.
+# Batches in a window of records, at most. More leave less padding and mix lengths less
+# well.
 _WINDOW = 64
+# Windows in an epoch, at least. Of one alone, the same records would meet in every
+# epoch, and of questions those on one text: on 919 of XQuAD, F1 was 2.5 and 4.9 points
+# less (seeds 0 and 1, batches of 8).
+_LEAST_WINDOWS = 6
 # Records in the shuffle buffer; shards are dealt by lot besides.
 _SHUFFLE_BUFFER = 50_000
 _TOKENS = ("input_ids", "token_type_ids")
@@ -79,9 +84,9 @@ def training_batches(
     """
     seeds = np.random.SeedSequence([seed, epoch]).generate_state(4)
     order_seed, shuffle_seed, window_seed, draw_seed = (int(s) % 2**31 for s in seeds)
-    windows = _windows(
-        manifest, "train", batch_size * _WINDOW, (order_seed, shuffle_seed)
-    )
+    num_batches = -(-manifest.splits["train"].windows // batch_size)
+    window_size = batch_size * max(1, min(_WINDOW, num_batches // _LEAST_WINDOWS))
+    windows = _windows(manifest, "train", window_size, (order_seed, shuffle_seed))
     numbered = windows.enumerate()
     batches = numbered.flat_map(
         lambda number, window: _cut(
