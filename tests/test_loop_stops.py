@@ -28,8 +28,9 @@ def test_a_signal_is_obeyed_after_the_step_and_the_state_is_saved(
 ):
     run = Run(tmp_path, manifest)
     handler = signal.getsignal(number)
+    where = r"--name tiny --runs-dir \S+/runs --resume"
     with pytest.raises(
-        Interrupted, match=r"after step 6, and saved\. Go on with --name tiny --resume"
+        Interrupted, match=rf"after step 6, and saved\. Go on with {where}\.$"
     ):
         run.train(screen=At(5, lambda: press(number)))
     assert signal.getsignal(number) is handler

@@ -49,8 +49,8 @@ def test_a_vocabulary_must_cover_the_documents(here):
     said = mistake("bad", "--vocab-size", 40, "--most-unknown", 0.001)
     assert "of all tokens are unknown to the vocabulary, most often for " in said
     assert said.endswith(
-        "but 0.1% at most is useful. Ask for a larger --vocab-size, or choose an "
-        "--encoder of this language."
+        "but 0.1% at most is useful. Ask for a larger --vocab-size of a new encoder, "
+        "or choose an --encoder of this language."
     )
 
 

@@ -128,9 +128,13 @@ def _as_trained(trial):
 
 
 def _stopped(settings, content):
+    default = TuneSettings.sweeps_dir
+    where = (
+        "" if settings.sweeps_dir == default else f" --sweeps-dir {settings.sweeps_dir}"
+    )
     return Interrupted(
         f"Stopped after {len(content['trials'])} trials, and kept them. Go on with "
-        f"--name {settings.name} --resume."
+        f"--name {settings.name}{where} --resume."
     )
 
 

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from bert_cpu.errors import FoundByAll, Interrupted
+from bert_cpu.report.name_run import name_run
 from bert_cpu.report.spoken import spoken
 from bert_cpu.settings import RunSettings
 from bert_cpu.training.checkpoint import Checkpoints, Progress
@@ -239,7 +240,7 @@ def _finish_epoch(trainee, progress, measured, checkpoints, history, screen):
 def _stopped(progress, settings):
     return Interrupted(
         f"Stopped after step {progress.step}, and saved. Go on with "
-        f"--name {settings.name} --resume."
+        f"{name_run(settings.run_dir)} --resume."
     )
 
 

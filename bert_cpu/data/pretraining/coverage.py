@@ -62,7 +62,7 @@ class Coverage:
         raise UserError(
             f"{self.unknown_share:.1%} of all tokens are unknown to the vocabulary"
             f"{shown}, but {most_unknown:.1%} at most is useful. Ask for a larger "
-            "--vocab-size, or choose an --encoder of this language."
+            "--vocab-size of a new encoder, or choose an --encoder of this language."
         )
 
     def _unknown_of(self, word):
