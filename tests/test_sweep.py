@@ -229,15 +229,15 @@ def test_a_stopped_sweep_says_how_to_go_on(place):
         place,
         "stopped",
         *("--algorithm", "random", "--trials", "2", "--epochs", "200"),
-        *("--final-seeds", "0"),
+        *("--final-seeds", "0", "--sweeps-dir", "my sweeps"),
     )
     process = start(place, words)
-    history = place / "sweeps/stopped/trials/0000/history.jsonl"
+    history = place / "my sweeps/stopped/trials/0000/history.jsonl"
     wait_for(history, process)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 130, said
-    assert "Go on with --name stopped --resume." in said
+    assert "Go on with --name stopped --sweeps-dir 'my sweeps' --resume." in said
     # The trial is not over, and keeps what it had.
     assert not (history.parent / "trial.json").exists()
     assert list((history.parent / "checkpoints").glob("step-*.json"))

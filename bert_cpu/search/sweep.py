@@ -1,6 +1,7 @@
 """A whole sweep: trials, the best on more seeds, and what came out."""
 
 import pathlib
+import shlex
 import shutil
 import time
 from collections.abc import Sequence
@@ -128,13 +129,12 @@ def _as_trained(trial):
 
 
 def _stopped(settings, content):
-    default = TuneSettings.sweeps_dir
-    where = (
-        "" if settings.sweeps_dir == default else f" --sweeps-dir {settings.sweeps_dir}"
-    )
+    where = f"--name {shlex.quote(settings.name)}"
+    if settings.sweeps_dir != TuneSettings.sweeps_dir:
+        where += f" --sweeps-dir {shlex.quote(settings.sweeps_dir)}"
     return Interrupted(
         f"Stopped after {len(content['trials'])} trials, and kept them. Go on with "
-        f"--name {settings.name}{where} --resume."
+        f"{where} --resume."
     )
 
 
