@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from bert_cpu.layers.affine import affine
 from bert_cpu.layers.compiled.attention_weights import attention_weights
 from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
@@ -127,7 +128,7 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         kernel = ops.cast(ops.concatenate(kernels, axis=1), self.compute_dtype)
         bias = ops.cast(ops.concatenate(biases), self.compute_dtype)
         flat = ops.reshape(hidden_states, (-1, hidden_size))
-        projected = ops.matmul(flat, kernel) + bias  # (batch * length, n * heads * dim)
+        projected = affine(flat, kernel, bias)  # (batch * length, n * heads * dim)
         batch, length = ops.shape(hidden_states)[:2]
         shape = (batch, length, len(denses), self.num_heads, self.key_dim)
         return ops.unstack(
@@ -143,7 +144,7 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         kernel = ops.reshape(self._output_dense.kernel, (merged_size, -1))
         kernel = ops.cast(kernel, self.compute_dtype)
         bias = ops.cast(self._output_dense.bias, self.compute_dtype)
-        output = ops.matmul(flat, kernel) + bias
+        output = affine(flat, kernel, bias)
         return ops.reshape(output, (batch, length, output.shape[-1]))
 
     def _build_attention(self, rank):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from bert_cpu.layers.dense import Dense
 from bert_cpu.layers.gelu import gelu
 
 
@@ -60,7 +61,7 @@ class FeedForward(keras.layers.Layer):
 
     def _dense(self, units, activation, name):
         start = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-        return keras.layers.Dense(
+        return Dense(
             units,
             activation,
             kernel_initializer=start,

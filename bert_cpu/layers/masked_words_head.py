@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from bert_cpu.layers.dense import Dense
 from bert_cpu.layers.gelu import gelu
 from bert_cpu.layers.layer_norm import layer_norm
 
@@ -56,7 +57,7 @@ class MaskedWordsHead(keras.layers.Layer):
 
     def build(self, hidden_states_shape, masked_positions_shape):
         vocab_size, hidden_size = self.word_table.shape
-        self._transform = keras.layers.Dense(
+        self._transform = Dense(
             hidden_size,
             self.activation,
             kernel_initializer=keras.initializers.TruncatedNormal(
