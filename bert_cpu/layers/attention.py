@@ -1,9 +1,12 @@
 """Self-attention: Keras's MultiHeadAttention, computed the way a CPU likes."""
 
+import math
+
 import keras
 from keras import ops
 
 from bert_cpu.layers.affine import affine
+from bert_cpu.layers.attend_for_one import attend_for_one
 from bert_cpu.layers.compiled.attention_weights import attention_weights
 from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
@@ -79,6 +82,8 @@ class SelfAttention(keras.layers.MultiHeadAttention):
                 training=training,
                 use_causal_mask=use_causal_mask,
             )
+        if query.shape[1] == 1 and query is not value:
+            return self._attend_for_one(query, value, attention_mask, training)
         if query is value:
             query, key, value = self._project(
                 value, self._query_dense, self._key_dense, self._value_dense
@@ -87,6 +92,24 @@ class SelfAttention(keras.layers.MultiHeadAttention):
             (query,) = self._project(query, self._query_dense)
             key, value = self._project(value, self._key_dense, self._value_dense)
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
+        probabilities = self._weigh(scores, attention_mask, training)
+        return self._merge(ops.matmul(probabilities, value))
+
+    def _attend_for_one(self, query, value, attention_mask, training):
+        context = attend_for_one(
+            affine(query[:, 0], *self._weights_of(self._query_dense)),
+            value,
+            self._weights_of(self._key_dense),
+            self._weights_of(self._value_dense),
+            self.num_heads,
+            lambda scores: self._weigh(scores[:, :, None], attention_mask, training)[
+                :, :, 0
+            ],
+        )
+        return affine(context, *self._weights_of(self._output_dense))[:, None]
+
+    def _weigh(self, scores, attention_mask, training):
+        """Scores `(batch, heads, queries, length)` -> shares that sum to 1 or so."""
         # Sums over many keys lose too much in bfloat16, so softmax is not.
         dtype = exact_dtype(self.compute_dtype)
         if attention_mask is None:
@@ -94,20 +117,19 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         else:
             blocked = ops.logical_not(ops.cast(attention_mask, "bool"))
             added = ops.cast(blocked, dtype) * _MASKED
-        if training and is_compiling():
-            probabilities = attention_weights(
+        # One query has little to save, and XLA would compile it for each length.
+        if training and is_compiling() and scores.shape[2] != 1:
+            return attention_weights(
                 scores,
                 added,
                 self._inverse_sqrt_key_dim,
                 self.dropout,
                 self._dropout_layer.draw_seed(),
             )
-        else:
-            scores = ops.cast(scores, dtype) * self._inverse_sqrt_key_dim
-            probabilities = ops.softmax(scores + added[:, None])
-            probabilities = ops.cast(probabilities, self.compute_dtype)
-            probabilities = self._dropout_layer(probabilities, training=training)
-        return self._merge(ops.matmul(probabilities, value))
+        scores = ops.cast(scores, dtype) * self._inverse_sqrt_key_dim
+        probabilities = ops.softmax(scores + added[:, None])
+        probabilities = ops.cast(probabilities, self.compute_dtype)
+        return self._dropout_layer(probabilities, training=training)
 
     @property
     def _is_plain(self):
@@ -122,13 +144,12 @@ class SelfAttention(keras.layers.MultiHeadAttention):
 
     def _project(self, hidden_states, *denses):
         """`(batch, length, hidden)` -> a `(batch, heads, length, key_dim)` each."""
-        hidden_size = hidden_states.shape[-1]
-        kernels = [ops.reshape(dense.kernel, (hidden_size, -1)) for dense in denses]
-        biases = [ops.reshape(dense.bias, (-1,)) for dense in denses]
-        kernel = ops.cast(ops.concatenate(kernels, axis=1), self.compute_dtype)
-        bias = ops.cast(ops.concatenate(biases), self.compute_dtype)
-        flat = ops.reshape(hidden_states, (-1, hidden_size))
-        projected = affine(flat, kernel, bias)  # (batch * length, n * heads * dim)
+        kernels, biases = zip(*map(self._weights_of, denses), strict=True)
+        flat = ops.reshape(hidden_states, (-1, hidden_states.shape[-1]))
+        # (batch * length, n * heads * dim)
+        projected = affine(
+            flat, ops.concatenate(kernels, axis=1), ops.concatenate(biases)
+        )
         batch, length = ops.shape(hidden_states)[:2]
         shape = (batch, length, len(denses), self.num_heads, self.key_dim)
         return ops.unstack(
@@ -141,11 +162,16 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         batch, _, length, _ = ops.shape(context)
         merged_size = self.num_heads * self.key_dim
         flat = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, merged_size))
-        kernel = ops.reshape(self._output_dense.kernel, (merged_size, -1))
-        kernel = ops.cast(kernel, self.compute_dtype)
-        bias = ops.cast(self._output_dense.bias, self.compute_dtype)
-        output = affine(flat, kernel, bias)
+        output = affine(flat, *self._weights_of(self._output_dense))
         return ops.reshape(output, (batch, length, output.shape[-1]))
+
+    def _weights_of(self, dense):
+        """Kernel and bias of a projection in two dimensions and one."""
+        size = math.prod(dense.bias.shape)
+        return tuple(
+            ops.cast(ops.reshape(weight, shape), self.compute_dtype)
+            for weight, shape in ((dense.kernel, (-1, size)), (dense.bias, (size,)))
+        )
 
     def _build_attention(self, rank):
         super()._build_attention(rank)

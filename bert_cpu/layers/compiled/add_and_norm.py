@@ -33,7 +33,10 @@ def add_and_norm(x, change, gamma, beta, epsilon, rate, seed):
 
         return output, gradient
 
-    return norm(x, change, gamma, beta)
+    shape = tf.shape(x)
+    # As rows: XLA takes three times as long for a sum over two axes.
+    x, change = (tf.reshape(each, (-1, each.shape[-1])) for each in (x, change))
+    return tf.reshape(norm(x, change, gamma, beta), shape)
 
 
 @compiled
@@ -58,6 +61,6 @@ def _backward(normed, deviation, upstream, gamma, rate, seed):
     return (
         tf.cast(to_total, dtype),
         tf.cast(drop(to_total, rate, seed), dtype),
-        tf.reduce_sum(upstream * normed, axis=(0, 1)),
-        tf.reduce_sum(upstream, axis=(0, 1)),
+        tf.reduce_sum(upstream * normed, axis=0),
+        tf.reduce_sum(upstream, axis=0),
     )

@@ -24,7 +24,7 @@ def attention_weights(scores, blocked, scale, rate, seed):
     @tf.custom_gradient
     def weigh(scores):
         weights, shares = _forward(scores, blocked, scale, rate, seed)
-        return weights, lambda upstream: _backward(shares, upstream, scale, rate, seed)
+        return weights, lambda upstream: _backward(shares, weights, upstream, scale)
 
     return weigh(scores)
 
@@ -41,9 +41,10 @@ def _forward(scores, blocked, scale, rate, seed):
 
 
 @compiled
-def _backward(shares, upstream, scale, rate, seed):
+def _backward(shares, weights, upstream, scale):
     dtype = shares.dtype
     shares = tf.cast(shares, tf.float32)
-    upstream = drop(tf.cast(upstream, tf.float32), rate, seed)
-    mean = tf.reduce_sum(shares * upstream, axis=-1, keepdims=True)
-    return tf.cast(shares * (upstream - mean) * scale, dtype)
+    # What dropout took is zero in the weights, so its choices need not be drawn again.
+    wanted = tf.cast(weights, tf.float32) * tf.cast(upstream, tf.float32)
+    mean = tf.reduce_sum(wanted, axis=-1, keepdims=True)
+    return tf.cast((wanted - shares * mean) * scale, dtype)
