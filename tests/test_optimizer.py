@@ -134,6 +134,23 @@ def test_moving_average_is_that_of_tensorflow(momentum, model, gradients):
             np.testing.assert_allclose(found.numpy(), expected, atol=TOLERANCE, rtol=0)
 
 
+def test_after_100_updates_every_fourth_is_averaged_with_four_times_the_weight():
+    weight = keras.Variable([1.0], name="kernel")
+    optimizer = AdamW(0.01, 0.0, 0.0, ema_momentum=0.9)
+    optimizer.build([weight])
+    optimizer.start_average([weight])
+    update_once = tf.function(lambda: optimizer.apply([tf.constant([1.0])], [weight]))
+    expected = 1.0
+    for number in range(1, 112):
+        update_once()
+        momentum = min(0.9, (1 + number) / (10 + number))
+        if number > 100:
+            momentum = momentum**4 if number % 4 == 0 else 1.0
+        expected = momentum * expected + (1 - momentum) * float(weight.numpy()[0])
+        (average,) = optimizer._model_variables_moving_average
+        np.testing.assert_allclose(average.numpy(), [expected], atol=TOLERANCE)
+
+
 def test_multiplier_is_a_learning_rate_of_its_own(model, gradients):
     multipliers = {"words/embeddings": 0.25, "norm/gamma": 0.5}
     ours = AdamW(0.05, 0.1, 0.0, multipliers)

@@ -5,6 +5,11 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+# An average of all weights costs as much memory traffic as half of Adam. What changes
+# little from one update to the next need not be added each time.
+_AVERAGED_EACH_OF = 100  # The first updates, whose momentum is low.
+_AVERAGED_EVERY = 4  # Later.
+
 
 class AdamW(keras.optimizers.AdamW):
     """Keras's AdamW, computed by TensorFlow's fused kernel.
@@ -22,8 +27,9 @@ class AdamW(keras.optimizers.AdamW):
             not in it learns at the full rate.
         ema_momentum: float in `[0, 1)`. Of a moving average of the weights; 0
             for none. At update `t` it is `(1 + t) / (10 + t)` if that is less, as
-            in TensorFlow's ExponentialMovingAverage. `average_swapped_in`
-            evaluates with it.
+            in TensorFlow's ExponentialMovingAverage. After 100 updates, every fourth
+            is averaged, with the momentum of four. `average_swapped_in` evaluates
+            with it.
 
     Reference: Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101.
     """
@@ -102,14 +108,21 @@ class AdamW(keras.optimizers.AdamW):
     def _update_average(self, trainable_variables, step):
         # Short runs would hardly leave their start at the full momentum.
         momentum = tf.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
+        is_each = step <= _AVERAGED_EACH_OF
+        momentum = tf.where(is_each, momentum, momentum**_AVERAGED_EVERY)
         averages = self._model_variables_moving_average
-        for average, variable in zip(averages, trainable_variables, strict=True):
-            # In place, by a kernel that subtracts a multiple.
-            tf.raw_ops.ResourceApplyGradientDescent(
-                var=_handle(average),
-                alpha=1.0 - momentum,
-                delta=average.value - variable.value,
-            )
+
+        def add():
+            for average, variable in zip(averages, trainable_variables, strict=True):
+                # In place, by a kernel that subtracts a multiple.
+                tf.raw_ops.ResourceApplyGradientDescent(
+                    var=_handle(average),
+                    alpha=1.0 - momentum,
+                    delta=average.value - variable.value,
+                )
+
+        is_due = tf.logical_or(is_each, tf.equal(step % _AVERAGED_EVERY, 0.0))
+        tf.cond(is_due, add, lambda: None)
 
 
 def is_decayed(variable) -> bool:
