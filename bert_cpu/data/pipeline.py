@@ -1,7 +1,7 @@
 """Records to batches: shuffled, of like lengths, padded no more than need be.
 
 A record is one window of tokens: an example, or a part of one that is long. They
-are drawn into windows of many batches, several to an epoch. One is sorted by length
+are dealt out to windows of many batches, several to an epoch. One is sorted by length
 and cut into batches, and its batches are shuffled. So every batch but an
 epoch's last is full, its sequences are about equally long, and the number of
 steps is known beforehand: `ceil(examples / batch_size)`.
@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_cpu.data.deal_rows import deal_rows, read_ahead
+from bert_cpu.data.deal_windows import deal_windows
 from bert_cpu.data.hdf5 import HDF5Reader
 from bert_cpu.data.manifest import Manifest
 from bert_cpu.data.stored_example import from_json
@@ -29,8 +30,6 @@ _WINDOW = 64
 # epoch, and of questions those on one text: on 919 of XQuAD, F1 was 3.5 and 1.2 points
 # less (seeds 0 and 1, batches of 8).
 _LEAST_WINDOWS = 6
-# Records in the shuffle buffer; shards are dealt by lot besides.
-_SHUFFLE_BUFFER = 50_000
 _TOKENS = ("input_ids", "token_type_ids")
 
 # Changes a batch by chance: `(batch, int64 seed (2,)) -> batch`.
@@ -83,10 +82,10 @@ def training_batches(
         `index`, int64 `(batch,)`.
     """
     seeds = np.random.SeedSequence([seed, epoch]).generate_state(4)
-    order_seed, shuffle_seed, window_seed, draw_seed = (int(s) % 2**31 for s in seeds)
+    order_seed, deal_seed, window_seed, draw_seed = (int(s) % 2**31 for s in seeds)
     num_batches = -(-manifest.splits["train"].windows // batch_size)
     window_size = batch_size * max(1, min(_WINDOW, num_batches // _LEAST_WINDOWS))
-    windows = _windows(manifest, "train", window_size, (order_seed, shuffle_seed))
+    windows = _windows(manifest, "train", window_size, (order_seed, deal_seed))
     numbered = windows.enumerate()
     batches = numbered.flat_map(
         lambda number, window: _cut(
@@ -156,13 +155,17 @@ def _windows(manifest, split, window_size, seeds):
         )
     if seeds is None:
         records = tf.data.TFRecordDataset([str(path) for path in paths]).enumerate()
+        windows = records.batch(window_size)
     else:
         order = np.random.default_rng(seeds[0]).permutation(len(paths))
         records = tf.data.TFRecordDataset([str(paths[i]) for i in order]).enumerate()
-        records = records.shuffle(
-            min(num_records, _SHUFFLE_BUFFER), seeds[1], reshuffle_each_iteration=False
+        window_of = tf.constant(deal_windows(num_records, window_size, seeds[1]))
+        windows = records.group_by_window(
+            lambda index, _: window_of[index],
+            lambda _, window: window.batch(window_size),
+            window_size=window_size,
         )
-    return records.batch(window_size).map(
+    return windows.map(
         lambda index, record: parse_records(record, manifest.targets) | {"index": index}
     )
 
@@ -171,7 +174,8 @@ def _hdf5_windows(path, targets, num_records, window_size, seeds):
     reader = HDF5Reader(path, targets)
     order = np.arange(num_records)
     if seeds is not None:
-        order = np.random.default_rng(seeds).permutation(num_records)
+        window_of = deal_windows(num_records, window_size, seeds[1])
+        order = np.argsort(window_of, kind="stable")
     # What a reader's columns are: values behind each other and their numbers, or
     # one value a record.
     kinds: dict[str, tuple] = dict.fromkeys(_TOKENS, (tf.int32, tf.int64))
@@ -210,11 +214,13 @@ def _flatten(columns, kinds):
 def _cut(window, targets, batch_size, seed, padded_length=tf.identity):
     """One window of records -> dataset of its batches, padded to `padded_length`."""
     lengths = window["input_ids"].row_lengths()
-    rows = tf.argsort(lengths, stable=True)
-    num_rows = tf.size(rows, out_type=tf.int64)
-    starts = tf.range(0, num_rows, batch_size, dtype=tf.int64)
+    rows = tf.range(tf.size(lengths))
+    starts = tf.range(0, tf.size(lengths), batch_size)
     if seed is not None:
+        # Equally long ones meet by lot.
+        rows = tf.random.experimental.stateless_shuffle(rows, seed + 1)
         starts = tf.random.experimental.stateless_shuffle(starts, seed)
+    rows = tf.gather(rows, tf.argsort(tf.gather(lengths, rows), stable=True))
 
     def batch_at(start):
         picked = rows[start : start + batch_size]
