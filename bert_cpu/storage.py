@@ -87,7 +87,8 @@ def read_description(path: pathlib.Path, expected_format: str, remedy: str) -> d
         description = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"'{path}' is missing. {remedy}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    # Not JSON, not UTF-8, a number of thousands of digits, or brackets as deep.
+    except (ValueError, RecursionError) as error:
         raise UserError(f"'{path}' is not JSON ({error}). {remedy}") from error
     found = description.get("format") if isinstance(description, dict) else None
     if found != expected_format or description.get("version") != 1:

@@ -79,7 +79,12 @@ def test_one_of_another_machine_is_ignored_and_it_is_said(path, changes, said):
         (lambda c: c["answering"].update(extra=1), "is damaged (TypeError"),
         (lambda c: c.update(machine=[]), "is damaged (TypeError"),
         (lambda c: c.update(seconds="long"), "is damaged (ValueError"),
+        (lambda c: c.update(seconds=float("nan")), "seconds is nan"),
+        (lambda c: c.update(measured_at="\x1b[31m"), "is damaged (ValueError"),
         (lambda c: c.update(findings=[1]), "findings is 1"),
+        (lambda c: c.update(findings="all"), "findings is 'all'"),
+        (lambda c: c.update(measurements=[1]), "measurements is 1"),
+        (lambda c: c["answering"].update(instances=8), "threads_each is 16, not 1 to"),
         (lambda c: c.update(version=2), "version 2, but 'bert_cpu.tuned', version 1"),
     ],
 )
@@ -93,7 +98,9 @@ def test_a_damaged_one_is_ignored_in_one_line(path, change, said):
     assert "\n" not in note
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b""])
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"\xff", b"", b"[" * 100_000, b"9" * 5000]
+)
 def test_what_is_no_profile_is_ignored_in_one_line(path, content):
     path.write_bytes(content)
     profile, note = find(path)

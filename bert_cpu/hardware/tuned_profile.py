@@ -1,6 +1,8 @@
 """What was measured to be fastest on a machine, and the file that keeps it."""
 
 import dataclasses
+import datetime
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,17 +96,22 @@ def _restore(content: dict[str, Any]) -> TunedProfile:
         answering = TunedAnswering(**content["answering"])
         for name in ("threads", "instances", "threads_each"):
             _count(getattr(answering, name), f"answering.{name}", cores)
+        threads = answering.instances * answering.threads_each
+        _count(threads, "answering.instances times answering.threads_each", cores)
         for name in ("refuses_int8", "middle_lengths"):
             _expect(getattr(answering, name), bool, f"answering.{name}")
-    findings = tuple(_expect(each, str, "findings") for each in content["findings"])
+    seconds = float(content["seconds"])
+    if not math.isfinite(seconds):
+        raise ValueError(f"seconds is {seconds}")
+    datetime.datetime.fromisoformat(content["measured_at"])
     return TunedProfile(
         content["machine"],
-        _expect(content["measured_at"], str, "measured_at"),
-        float(content["seconds"]),
+        content["measured_at"],
+        seconds,
         training,
         answering,
-        findings,
-        tuple(content["measurements"]),
+        _all(content["findings"], str, "findings"),
+        _all(content["measurements"], dict, "measurements"),
     )
 
 
@@ -112,6 +119,10 @@ def _count(value: Any, name: str, most: int = 1 << 16) -> int:
     if type(value) is not int or not 1 <= value <= most:
         raise ValueError(f"{name} is {value!r}, not 1 to {most}")
     return value
+
+
+def _all(values: Any, kind: type, name: str) -> tuple[Any, ...]:
+    return tuple(_expect(each, kind, name) for each in _expect(values, list, name))
 
 
 def _expect(value: Any, kind: type, name: str) -> Any:
