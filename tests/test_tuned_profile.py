@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import pwd
 
 import pytest
 from tuned_machine import HARDWARE, MACHINE, TUNED, WHY
 
+from bert_cpu.data.cache import cache_dir
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import Answering, choose_answering
 from bert_cpu.hardware.describe_tuned import describe_tuned
@@ -43,6 +45,31 @@ def test_none_is_no_mistake(tmp_path):
 def test_it_is_looked_for_in_the_cache(path, monkeypatch):
     monkeypatch.setenv("BERT_CPU_CACHE", str(path.parent))
     assert find_tuned_profile(HARDWARE, machine=MACHINE) == (TUNED, None)
+
+
+@pytest.fixture(params=[None, "~nobody-of-this-name/cache"])
+def homeless(request, monkeypatch):
+    """As in a container whose user has no entry in /etc/passwd."""
+
+    def unknown(_):
+        raise KeyError
+
+    for name in ("getpwuid", "getpwnam"):
+        monkeypatch.setattr(pwd, name, unknown)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("BERT_CPU_CACHE", raising=False)
+    if request.param:
+        monkeypatch.setenv("BERT_CPU_CACHE", request.param)
+    return request.param or "~/.cache/bert_cpu"
+
+
+def test_without_a_home_there_is_none_and_nothing_to_say(homeless):
+    assert find(None) == (None, None)
+
+
+def test_without_a_home_the_cache_is_asked_for(homeless):
+    with pytest.raises(UserError, match=f"home directory for '{homeless}'. Set BERT"):
+        cache_dir()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,10 @@ def find_tuned_profile(
         The profile, or None; and if there is one that does not hold, one line for the
         user that says why it is ignored.
     """
-    path = path or tuned_profile_location()
+    try:
+        path = path or tuned_profile_location()
+    except UserError:  # Without a home, nothing was measured either.
+        return None, None
     try:
         if not path.exists():
             return None, None
