@@ -1,6 +1,7 @@
 """What is measured decides what is taken; what can't be measured keeps the default."""
 
 import dataclasses
+import errno
 import json
 import logging
 import os
@@ -345,6 +346,32 @@ def test_measuring_without_tensorflow_is_refused(tmp_path, monkeypatch):
     assert outcome.code == 2
     assert "TensorFlow is not installed. Install it with" in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_a_cache_that_can_not_keep_it_is_said_before_a_minute_goes_by(
+    tmp_path, monkeypatch
+):
+    measured = []
+    monkeypatch.setattr(module, "calibrate", lambda *_, **__: measured.append(1))
+    (tmp_path / "tuned.json").mkdir()
+    monkeypatch.setenv("BERT_CPU_CACHE", str(tmp_path))
+    outcome = bert_cpu("hardware", "--tune")
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        f"bert-cpu: '{tmp_path / 'tuned.json'}' can't be written (Is a directory). "
+        "Mend it, or set BERT_CPU_CACHE to a directory that can."
+    )
+    (tmp_path / "tuned.json").rmdir()
+
+    def refuse(dir):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), dir / "x")
+
+    # Root, as in a container, is refused nothing.
+    monkeypatch.setattr(hardware_command.tempfile, "TemporaryFile", refuse)
+    outcome = bert_cpu("hardware", "--tune")
+    assert outcome.code == 2
+    assert "tuned.json' can't be written (Permission denied)" in outcome.err
+    assert not measured
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,15 @@
 """`bert-cpu hardware`: what this computer has, and what will be used of it."""
 
 import dataclasses
+import errno
 import importlib.util
 import json
+import os
 import pathlib
 import sys
+import tempfile
 
-from bert_cpu.data.cache import cache_dir
+from bert_cpu.data.cache import cache_dir, storage_errors
 from bert_cpu.data.minilm import minilm_directory
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import choose_answering
@@ -80,13 +83,20 @@ def _measure(hardware: Hardware, shape: EncoderShape | None) -> None:
             "installed. Install it with `pip install bert_cpu[train]`."
         )
     path = cache_dir() / tuned_profile_location().name
+    with storage_errors(path):
+        # Before a minute goes by that can't be kept.
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        tempfile.TemporaryFile(dir=path.parent).close()
     from bert_cpu.calibration.calibrate import SMALL_ENCODER, calibrate
 
     small = dict(SMALL_ENCODER)
     if shape is not None:
         alike = ("hidden_size", "num_attention_heads", "intermediate_size")
         small |= {name: getattr(shape, name) for name in alike}
-    calibrate(hardware, small, log=_say).save(path)
+    profile = calibrate(hardware, small, log=_say)
+    with storage_errors(path):
+        profile.save(path)
     _say(f"Wrote '{path}', which training, conversion and answering read")
 
 
