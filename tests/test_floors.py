@@ -12,6 +12,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "bert_cpu"
 FLOORS = {
     # Floors 0 and 6 have steps: `text` may name a setting, and not the reverse.
     "errors": 0.0,
+    "import_paths": 0.0,
     "native_noise": 0.0,
     "no_search_for_garbage": 0.0,
     "settings": 0.1,
@@ -50,6 +51,7 @@ TRAINING_ONLY = {"h5py", "jieba", "keras_tuner", "matplotlib", "scipy", "sklearn
 # No function of these imports what is heavy.
 LIGHT = {
     "errors",
+    "import_paths",
     "native_noise",
     "no_search_for_garbage",
     "settings",

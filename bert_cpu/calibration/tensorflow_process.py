@@ -10,6 +10,7 @@ from typing import Any
 
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.hardware.profile import choose_profile
+from bert_cpu.import_paths import import_paths
 
 
 class TensorFlowFailed(Exception):
@@ -36,8 +37,8 @@ class TensorFlowProcess:
         self._asked = 0
         self._buffer = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bert_cpu.calibration.tensorflow_work"],
-            env=os.environ | environment,
+            [sys.executable, "-P", "-m", "bert_cpu.calibration.tensorflow_work"],
+            env=os.environ | import_paths() | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ from bert_cpu.training.restart import with_restarts
 from bert_cpu.training.screen import Screen
 
 Settings = TypeVar("Settings", bound=RunSettings)
-_WORKER = (sys.executable, "-m", "bert_cpu.commands.worker")
+_WORKER = (sys.executable, "-P", "-m", "bert_cpu.commands.worker")
 
 
 def with_workers(settings: Settings) -> Settings:

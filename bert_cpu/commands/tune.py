@@ -10,7 +10,7 @@ from bert_cpu.search.work_for_chief import work_for_chief
 from bert_cpu.training.screen import Screen
 from bert_cpu.tune_settings import TuneSettings
 
-_COMMAND = (sys.executable, "-m", "bert_cpu.commands.trial")
+_COMMAND = (sys.executable, "-P", "-m", "bert_cpu.commands.trial")
 
 
 def run(settings: TuneSettings) -> int:

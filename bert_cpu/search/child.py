@@ -7,6 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence, Set
 
+from bert_cpu.import_paths import import_paths
+
 # A process that was asked to stop saves first; then it is ended.
 _GRACE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
@@ -37,6 +39,7 @@ def run_child(
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
+            env=os.environ | import_paths(),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from bert_cpu.hardware.numa import read_numa_nodes
+from bert_cpu.import_paths import import_paths
 from bert_cpu.training.share_cores import share_cores
 from bert_cpu.training.stop import StopRequest, listening
 
@@ -59,7 +60,7 @@ def launch_workers(
                 ours = {} if has_cluster else {"TF_CONFIG": config}
                 process = subprocess.Popen(
                     command,
-                    env={**os.environ, **ours},
+                    env=os.environ | import_paths() | ours,
                     # The first one's bar needs the terminal itself.
                     stdout=subprocess.PIPE if index else None,
                     stderr=subprocess.STDOUT if index else None,

@@ -15,6 +15,7 @@ from typing import Any
 from bert_cpu.data.pieces.piece import PieceWriter
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
+from bert_cpu.import_paths import import_paths
 
 # A piece to write: its split, its number, and its examples.
 Job = tuple[str, int, list[Example]]
@@ -33,12 +34,11 @@ class WriterProcess:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        paths = [os.path.abspath(path) for path in sys.path]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                env=os.environ | import_paths(),
                 stdin=subprocess.DEVNULL,
             )
         self._connection = Connection(ours.detach())
