@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from bench.catalog import GROWTH, JOBS, QUICK_JOBS
+from bench.code_digest import code_digest
 from bench.contestant import ROOT
 from bench.growth import measure_growth
 from bench.limits import measure_limits
 from bench.machine import describe_machine, read_versions
 from bench.material import Material
+from bench.of_other_code import of_other_code
 from bench.race import race
+from bench.read_tuned import read_tuned
 from bench.results import Results
 from bench.workplace import Workplace, usable_cores
 from bench.write_report import write_report
@@ -42,10 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "long_rounds": options.long_rounds,
             "quick": options.quick,
         },
+        {
+            "machine": describe_machine(workplace.cores),
+            "versions": read_versions(pythons),
+            "tuned": read_tuned(),
+            "code": code_digest(),
+        },
         options.resume,
     )
-    results.set("machine", describe_machine(workplace.cores))
-    results.set("versions", read_versions(pythons))
+    if changed := of_other_code(results.all()):
+        say(f"Kept, but measured before the code was changed: {', '.join(changed)}")
     if not results.get("limits"):
         say("The machine's limits")
         results.set("limits", measure_limits(workplace, 1 if options.quick else 3))
@@ -137,6 +146,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"{option} is {getattr(options, name)}, but must be 1 or more")
     if not os.access(options.peers, os.X_OK):
         parser.error(f"there is no {options.peers}: run `make bench`, which makes it")
+    for name in ("output", "work"):
+        path = getattr(options, name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"--{name} '{path}' can't be made ({error.strerror})")
     return options
 
 

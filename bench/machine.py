@@ -61,15 +61,25 @@ def read_versions(pythons: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
     Args:
         pythons: environment -> its interpreter.
+
+    Raises:
+        SystemExit: if one is no interpreter.
     """
     return {name: _versions(name, python) for name, python in pythons.items()}
 
 
 def _versions(name: str, python: str) -> dict[str, str]:
-    result = subprocess.run(
-        [python, "-c", _LIST_PACKAGES], capture_output=True, text=True, check=True
-    )
-    found = {_plain(key): value for key, value in json.loads(result.stdout).items()}
+    try:
+        result = subprocess.run(
+            [python, "-c", _LIST_PACKAGES], capture_output=True, text=True, check=True
+        )
+        listed = json.loads(result.stdout)
+    except (OSError, subprocess.CalledProcessError, json.JSONDecodeError):
+        raise SystemExit(
+            f"'{python}' does not run Python. Give the interpreter of an environment "
+            f"with the libraries of {name}."
+        ) from None
+    found = {_plain(key): value for key, value in listed.items()}
     return {
         package: found[_plain(package)]
         for package in _TOLD[name]

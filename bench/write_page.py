@@ -16,7 +16,10 @@ END = "<!-- end of the results -->\n"
 
 
 def main() -> None:
-    results = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
+    source = pathlib.Path(sys.argv[1])
+    if not source.is_file():
+        raise SystemExit(f"There is no '{source}': run `make bench`, which writes it.")
+    results = json.loads(source.read_text(encoding="utf-8"))
     page = ROOT / "docs" / "performance.md"
     text = with_results(
         page.read_text(encoding="utf-8"), results, page.with_name("performance")

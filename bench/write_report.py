@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from bench import charts, tables
+from bench.of_other_code import of_other_code
 
 PICTURES = "bench-charts"
 
@@ -75,8 +76,24 @@ def _where(results):
         "minutes), ours and the peer in turn on the same cores; "
         "medians, and the median of the pairs' ratios with its least and its largest. "
         "A ratio above 1 means that ours is faster; one in brackets doesn't count, "
-        f"because the two did not compute the same.\n\n{versions}."
+        f"because the two did not compute the same.{_changed(results)}\n\n"
+        f"{versions}{_tuned(results)}."
     )
+
+
+def _changed(results):
+    changed = of_other_code(results)
+    if not changed:
+        return ""
+    return f" Measured before the code was changed: {', '.join(changed)}."
+
+
+def _tuned(results):
+    if "tuned" not in results:
+        return ""
+    if results["tuned"] is None:
+        return "; ours with its defaults"
+    return "; ours with what `bert-cpu hardware --tune` measured"
 
 
 def _pictures(job, rows, pictures, link):

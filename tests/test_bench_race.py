@@ -1,22 +1,27 @@
 """A race asks in turn, compares first, and turns failures into rows."""
 
+import dataclasses
 import os
 import pathlib
 import sys
 
 import numpy as np
 import pytest
+from tuned_machine import TUNED
 
 from bench.agreement import agreement
 from bench.case import Case, ratio_of, value_of
 from bench.contestants import Entry
 from bench.make_row import make_rows
+from bench.ours.chosen_dtype import chosen_dtype
 from bench.ours.fine_tuning import FineTuning
 from bench.race import race
+from bench.read_tuned import read_tuned
 from bench.share_of_limit import share_of_limit
 from bench.take_turns import Turn
 from bench.workplace import Workplace
 from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.hardware.machine import describe_machine
 from bert_cpu.hardware.profile import choose_profile
 
 LIMITS = {"float32": {"value": 100.0}, "memory": {"value": 10.0}}
@@ -171,6 +176,34 @@ def test_only_the_same_work_agrees(ours, theirs, precisions, fault):
     assert found.startswith(fault) if fault else found == ""
 
 
-def test_fine_tuning_says_what_it_computes_in():
+@pytest.fixture
+def tuned(tmp_path, monkeypatch):
+    """A profile of this machine, with another dtype than the default's."""
+    hardware = read_hardware()
+    usual = choose_profile(hardware).dtype
+    dtype = "float32" if usual == "bfloat16" else "bfloat16"
+    training = dataclasses.replace(TUNED.training, dtype=dtype, threads=1)
+    machine = describe_machine(hardware)
+    profile = dataclasses.replace(
+        TUNED, machine=machine, training=training, answering=None
+    )
+    profile.save(tmp_path / "tuned.json")
+    monkeypatch.setenv("BERT_CPU_CACHE", str(tmp_path))
+    return profile
+
+
+def test_ours_computes_in_what_the_project_chooses_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("BERT_CPU_CACHE", str(tmp_path))
     expected = choose_profile(read_hardware(), "auto").dtype
     assert FineTuning({}).check() == {"precision": expected}
+    assert chosen_dtype("float32") == "float32"
+    assert read_tuned() is None
+
+
+def test_ours_computes_in_what_was_measured_here(tuned):
+    assert FineTuning({}).check() == {"precision": tuned.training.dtype}
+    assert read_tuned() == {
+        "measured_at": tuned.measured_at,
+        "training": dataclasses.asdict(tuned.training),
+        "answering": None,
+    }

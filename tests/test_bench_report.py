@@ -1,7 +1,6 @@
 """What a benchmark leaves: bench.json, tables, pictures, and the page."""
 
 import ast
-import json
 import pathlib
 import re
 from xml.etree import ElementTree
@@ -11,7 +10,6 @@ import pytest
 
 from bench.count_flops import count_flops, count_weight_bytes
 from bench.growth import describe_growth
-from bench.results import Results
 from bench.summarize import summarize
 from bench.write_page import BEGIN, END, with_results
 from bench.write_report import write_report
@@ -145,18 +143,6 @@ def test_an_exponent_is_found_again(exponent):
     assert found["exponent"] == pytest.approx(exponent)
     assert found["local_exponents"] == pytest.approx([exponent] * 3)
     assert len(found["departs"]) == (0 if exponent == 1 else 3)
-
-
-def test_a_half_benchmark_goes_on_with_what_is_there(tmp_path):
-    path, settings = tmp_path / "bench.json", {"rounds": 2, "quick": True}
-    Results(path, settings, resume=False).add("a case", [row("quick", 1.2)])
-    found = Results(path, settings, resume=True)
-    assert found.has("a case")
-    assert not found.has("another")
-    assert json.loads(path.read_text())["rows"] == [row("quick", 1.2)]
-    with pytest.raises(SystemExit, match="leave --resume out"):
-        Results(path, settings | {"rounds": 3}, resume=True)
-    assert not Results(path, settings, resume=False).has("a case")
 
 
 def test_the_package_never_imports_the_benchmark(project_dir):

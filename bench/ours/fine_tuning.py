@@ -7,8 +7,7 @@ import sys
 from typing import Any
 
 from bench.new_process import CLI
-from bert_cpu.hardware.cpu import read_hardware
-from bert_cpu.hardware.profile import choose_profile
+from bench.ours.chosen_dtype import chosen_dtype
 
 
 def open_case(given: dict[str, Any]) -> "FineTuning":
@@ -28,7 +27,7 @@ class FineTuning:
 
     def check(self) -> dict[str, Any]:
         """Only what it computes in: accuracies come with the runs."""
-        return {"precision": choose_profile(read_hardware(), "auto").dtype}
+        return {"precision": chosen_dtype()}
 
     def run(self, count: int) -> tuple[float, dict[str, Any]]:
         accuracies = [self._train() for _ in range(count)]

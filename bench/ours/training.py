@@ -4,6 +4,7 @@ import json
 import pathlib
 from typing import Any
 
+from bench.ours.chosen_dtype import chosen_dtype
 from bench.step_batch import (
     CLIP_NORM,
     LEARNING_RATE,
@@ -12,8 +13,6 @@ from bench.step_batch import (
     step_batch,
 )
 from bert_cpu.commands.start_tensorflow import start_tensorflow
-from bert_cpu.hardware.cpu import read_hardware
-from bert_cpu.hardware.profile import choose_profile
 
 
 def open_case(given: dict[str, Any]) -> "Training":
@@ -32,7 +31,7 @@ class Training:
     def __init__(self, given: dict[str, Any]):
         import tensorflow as tf
 
-        self._dtype = choose_profile(read_hardware(), given["dtype"]).dtype
+        self._dtype = chosen_dtype(given["dtype"])
         self._given = given
         ids, labels = step_batch(given)
         self._batch = {
