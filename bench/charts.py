@@ -60,7 +60,7 @@ def draw_job(rows: Sequence[dict[str, Any]]) -> Drawing | None:
 
 
 def draw_growth(axis: dict[str, Any]) -> Drawing | None:
-    """Seconds by size on logarithmic scales, and the line that a line would be.
+    """Seconds by size, with the line that a line would be, and memory beside them.
 
     Args:
         axis: of `measure_growth`.
@@ -70,27 +70,18 @@ def draw_growth(axis: dict[str, Any]) -> Drawing | None:
         return None
     sizes = [point["size"] for point in points]
     seconds = [point["seconds"] for point in points]
-    drawing = Drawing(f"growth-{axis['axis']}", HALF_WIDTH, HALF_HEIGHT)
-    axes = drawing.axes(left=58, top=24, right=14, bottom=42)
-    axes.set_xscale("log")
+    drawing = Drawing(f"growth-{axis['axis']}", 2 * HALF_WIDTH, HALF_HEIGHT)
+    axes = drawing.axes(left=58, top=24, right=HALF_WIDTH + 14, bottom=42)
     axes.set_yscale("log")
-    axes.plot(sizes, seconds, color=light("first"), linewidth=2, marker="o")
+    title = f"seconds, exponent {axis['exponent']:.2f} (dashed: 1)"
+    _draw_curve(axes, sizes, seconds, title, axis["axis"])
     # From the last point down: what proportional growth to it would have been.
     linear = [seconds[-1] * size / sizes[-1] for size in sizes]
     axes.plot(sizes, linear, color=light("muted"), linewidth=1, linestyle=(0, (4, 3)))
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_major_formatter(plain)
-    axes.yaxis.set_major_formatter(plain)
-    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-    axes.set_xticks([], minor=True)
-    axes.set_title(
-        f"seconds, exponent {axis['exponent']:.2f} (dashed: 1)",
-        fontsize=SMALL,
-        color=light("muted"),
-    )
-    axes.set_xlabel(
-        axis["axis"].replace("_", " "), fontsize=SMALL, color=light("muted"), labelpad=4
-    )
+    axes = drawing.axes(left=HALF_WIDTH + 58, top=24, right=14, bottom=42)
+    memory = [point["memory_mb"] for point in points]
+    _draw_curve(axes, sizes, memory, "MB of memory, at most", axis["axis"])
+    axes.set_ylim(0, 1.1 * max(*memory, 1))
     return drawing
 
 
@@ -123,3 +114,17 @@ def as_file(drawing: Drawing, description: str) -> str:
 def _short(case):
     """The part of a case's name that tells it from its job's others."""
     return case.rsplit(", ", 1)[-1] if "length" in case else case.split(",")[0]
+
+
+def _draw_curve(axes, sizes, values, title, name):
+    axes.set_xscale("log")
+    axes.plot(sizes, values, color=light("first"), linewidth=2, marker="o")
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter(plain)
+    axes.yaxis.set_major_formatter(plain)
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_title(title, fontsize=SMALL, color=light("muted"))
+    axes.set_xlabel(
+        name.replace("_", " "), fontsize=SMALL, color=light("muted"), labelpad=4
+    )

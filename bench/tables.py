@@ -59,13 +59,14 @@ def limits_table(limits: dict[str, dict[str, Any]]) -> str:
     """What the machine can do at all."""
     names = dict.fromkeys(UNITS, "matrix products") | {"memory": "bandwidth, triad"}
     return _table(
-        ("limit", "best", "unit", "kernel"),
+        ("limit", "best", "unit", "kernel", "not measured"),
         (
             (
                 f"{kind}: {names[kind]}",
                 number(limit["value"]),
                 limit["unit"],
                 limit["kernel"],
+                "; ".join(limit.get("notes", [])),
             )
             for kind, limit in limits.items()
         ),
@@ -89,7 +90,11 @@ def growth_table(growth: Iterable[dict[str, Any]]) -> str:
                 )
             )
         lines += [
-            (axis["axis"], f"{point['size']:,}", "-", "-", point["note"])
+            (
+                _AXES.get(axis["axis"], axis["axis"]),
+                f"{point['size']:,}",
+                *("-", "-", point["note"]),
+            )
             for point in axis["points"]
             if "note" in point
         ]

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from bench.charts import draw_growth
 from bench.count_flops import count_flops, count_weight_bytes
 from bench.growth import describe_growth
 from bench.summarize import summarize
@@ -49,7 +50,12 @@ def results():
         },
         "versions": {"ours": {"keras": "3.15.1"}},
         "limits": {
-            "int8": {"value": 400.0, "unit": "GOP/s", "kernel": "ONNX Runtime 1024"}
+            "int8": {
+                "value": 400.0,
+                "unit": "GOP/s",
+                "kernel": "ONNX Runtime 1024",
+                "notes": ["kernels of ours died"],
+            }
         },
         "rows": [row("slow", 3.0), row("quick", 1.2), row("broken", None)],
         "growth": [
@@ -110,6 +116,10 @@ def test_the_report_has_every_row_and_whole_pictures(results, tmp_path):
         "| one answer | MiniLM-L6, int8, length 16 | quick | 1.20 | 1.30 | no |" in text
     )
     assert "died \\| with two lines" in text
+    assert (
+        "| int8: matrix products | 400 | GOP/s | ONNX Runtime 1024 | kernels of" in text
+    )
+    assert "| tokens in a sequence | 64 | - | - | no memory |" in text
     assert "length, 16 to 32: not in a line, the time grows with the power 2.00" in text
     pictures = re.findall(r"\]\((bench-charts/.*?\.svg)\)", text)
     assert len(pictures) == 3
@@ -119,6 +129,15 @@ def test_the_report_has_every_row_and_whole_pictures(results, tmp_path):
     bars = (tmp_path / pictures[0]).read_text(encoding="utf-8")
     assert ">quick<" in bars
     assert ">broken<" not in bars
+
+
+def test_growth_is_drawn_in_time_and_in_memory(results):
+    (axis,) = results["growth"]
+    time, memory = draw_growth(axis).figure.axes
+    curves = [axes.get_lines()[0].get_xydata().tolist() for axes in (time, memory)]
+    assert curves == [[[16, 1.0], [32, 4.0]], [[16, 100.0], [32, 110.0]]]
+    assert len(memory.get_lines()) == 1
+    assert memory.get_ylim()[0] == 0
 
 
 def test_the_page_gets_the_results_and_keeps_the_rest(results, tmp_path):
