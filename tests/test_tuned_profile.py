@@ -76,6 +76,10 @@ def test_without_a_home_the_cache_is_asked_for(homeless):
     "changes, said",
     [
         ({"processor": "B"}, "with processor A Processor, but here are processor B"),
+        (
+            {"instructions": "avx2 fma"},
+            "with instructions avx512_bf16, but here are instructions avx2 fma",
+        ),
         ({"cores": 4}, "with cores 8, but here are cores 4"),
         ({"cpu_limit": None}, "with cpu limit 7.5, but here are cpu limit none"),
         ({"memory_limit": 1 << 30}, "limit none, but here are memory limit 1073741824"),
@@ -165,6 +169,8 @@ def test_the_machine_is_told_by_its_limits_too(tmp_path):
     )
     assert machine == {
         "processor": "A Processor",
+        "instructions": "avx512_bf16",
+        "threads_per_core": 2,
         "cores": 8,
         "cpu_limit": 1.5,
         "memory_limit": 2_000_000_000,

@@ -12,6 +12,8 @@ HARDWARE = Hardware(
 )
 MACHINE = {
     "processor": "A Processor",
+    "instructions": "avx512_bf16",
+    "threads_per_core": 2,
     "cores": 8,
     "cpu_limit": 7.5,
     "memory_limit": None,

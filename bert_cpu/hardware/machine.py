@@ -23,13 +23,17 @@ def describe_machine(
         paths: where libraries are. Default: `sys.path`.
 
     Returns:
-        `processor`; `cores` that this process may use; `cpu_limit` (cores' worth of
-        time) and `memory_limit` (bytes) of its control groups, or None; `libraries`,
-        name -> version, without those that are not there.
+        `processor`; its `instructions` and `threads_per_core`; `cores` that this
+        process may use; `cpu_limit` (cores' worth of time) and `memory_limit` (bytes)
+        of its control groups, or None; `libraries`, name -> version, without those
+        that are not there.
     """
     limits = read_cgroup_limits(root)
     return {
         "processor": hardware.model,
+        # Virtual machines give processors of several generations one name.
+        "instructions": " ".join(hardware.simd),
+        "threads_per_core": hardware.threads_per_core,
         "cores": hardware.cores,
         "cpu_limit": limits.cores,
         "memory_limit": limits.memory,
