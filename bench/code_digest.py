@@ -2,18 +2,22 @@
 
 import hashlib
 import pathlib
+from collections.abc import Iterable
 
 from bench.contestant import ROOT
 
 
-def code_digest(root: pathlib.Path = ROOT) -> str:
+def code_digest(
+    root: pathlib.Path = ROOT, folders: Iterable[str] = ("bench", "bert_cpu")
+) -> str:
     """A few digits that change with any program of the package or the benchmark.
 
     Args:
         root: the project's directory.
+        folders: of it, that count.
     """
     digest = hashlib.sha256()
-    for folder in ("bench", "bert_cpu"):
+    for folder in folders:
         for path in sorted((root / folder).rglob("*.py")):
             content = path.read_bytes()
             name = path.relative_to(root).as_posix()

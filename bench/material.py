@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.answering import read_jsonl
+from bench.code_digest import code_digest
 from bench.contestant import ROOT, contestant_environment
 from bench.new_process import CLI
+from bench.read_tuned import read_tuned
 from bench.workplace import Workplace
 from bench.write_checkpoint import BASE_SHAPE, MINILM_SHAPE, write_checkpoint
 from bert_cpu.data.minilm import minilm_directory
+from bert_cpu.storage import write_json
 
 # Tokens in the longest sequence of the runs that answer.
 MAX_LENGTH = 384
@@ -58,7 +61,7 @@ class Material:
             source: a TensorFlow data set, such as "movie_reviews".
         """
         run = self.runs_dir / source
-        if not (run / "tflite").exists():
+        if not (run / "metrics.json").exists():  # Written last.
             minutes = {"movie_reviews": 15, "bbc_news": 15}[source]
             self._bert_cpu(
                 *("train", "--data", f"tfds:{source}", "--name", source),
@@ -66,9 +69,7 @@ class Material:
                 *("--epochs", "2", "--overwrite"),
                 *("--minutes", "1" if self._is_quick else str(minutes)),
             )
-            self._bert_cpu(
-                *("export", "--name", source, "--runs-dir", str(self.runs_dir))
-            )
+        self._convert(run)
         texts = self.splits(source)
         return {
             "run": str(run),
@@ -86,7 +87,7 @@ class Material:
             max_length: in tokens.
         """
         run = self.runs_dir / f"vectors_{name}"
-        if not (run / "tflite").exists():
+        if not (run / "metrics.json").exists():  # Written last.
 
             def write(path):
                 with path.open("w", encoding="utf-8") as file:
@@ -94,16 +95,25 @@ class Material:
                         row = {"text": text, "text_pair": text}
                         file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-            where = ("--name", run.name, "--runs-dir", str(self.runs_dir))
             pairs = self._make(f"pairs_{name}.jsonl", write)
             self._bert_cpu(
                 *("train", "--task", "embed", "--epochs", "0", "--overwrite"),
                 *("--data", pairs, "--validation", pairs, "--test", pairs),
                 *("--encoder", self.encoder(), "--max-length", str(max_length)),
-                *where,
+                *("--name", run.name, "--runs-dir", str(self.runs_dir)),
             )
-            self._bert_cpu("export", *where)
+        self._convert(run)
         return str(run)
+
+    def _convert(self, run: pathlib.Path) -> None:
+        """Converts it, also again after the code or the profile was changed."""
+        stamp = run / "converted_by.json"
+        now = {"code": code_digest(folders=["bert_cpu"]), "tuned": read_tuned()}
+        is_there = (run / "tflite").exists() and stamp.exists()
+        if is_there and json.loads(stamp.read_text(encoding="utf-8")) == now:
+            return
+        self._bert_cpu("export", "--name", run.name, "--runs-dir", str(run.parent))
+        write_json(stamp, now)
 
     def splits(self, source: str) -> dict[str, str]:
         """jsonl files of a data set's splits, with `text` and `label`."""
