@@ -1,5 +1,7 @@
 """A batch in parts gives what the whole batch gives."""
 
+import collections
+
 import bag_of_words
 import numpy as np
 import pytest
@@ -91,6 +93,31 @@ def test_compiled_layers_give_parts_and_gradients_as_of_the_whole(size):
     for whole, parts in zip(gradients(1), gradients(2), strict=True):
         whole, parts = tf.convert_to_tensor(whole), tf.convert_to_tensor(parts)
         np.testing.assert_allclose(parts, whole, atol=2e-5)
+
+
+def test_parts_share_one_cast_of_each_kernel():
+    config = BertConfig(**tiny_bundle.CONFIG)
+    model = build_encoder(config, dropout=0.0, dtype="bfloat16")
+    inputs = some_inputs(model, 4)
+
+    def kernels_cast(num_streams):
+        @tf.function
+        def step():
+            with tf.GradientTape() as tape:
+                outputs = in_streams(model, inputs, num_streams, training=True)
+                loss = tf.reduce_sum(outputs["pooled"])
+            return tape.gradient(loss, model.trainable_variables)
+
+        casts = collections.Counter(
+            (each.inputs[0].dtype.name, each.outputs[0].dtype.name)
+            for each in step.get_concrete_function().graph.get_operations()
+            if each.type == "Cast"
+            and "widen" in each.name
+            and len(each.inputs[0].shape) == 2
+        )
+        return casts["float32", "bfloat16"], casts["bfloat16", "float32"]
+
+    assert kernels_cast(1) == kernels_cast(3) == (config.num_hidden_layers,) * 2
 
 
 def test_each_part_drops_features_of_its_own():

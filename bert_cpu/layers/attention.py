@@ -7,6 +7,7 @@ from keras import ops
 
 from bert_cpu.layers.affine import affine
 from bert_cpu.layers.attend_for_one import attend_for_one
+from bert_cpu.layers.cast_once import cast_once
 from bert_cpu.layers.compiled.attention_weights import attention_weights
 from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
@@ -169,7 +170,7 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         """Kernel and bias of a projection in two dimensions and one."""
         size = math.prod(dense.bias.shape)
         return tuple(
-            ops.cast(ops.reshape(weight, shape), self.compute_dtype)
+            ops.reshape(cast_once(weight, self.compute_dtype), shape)
             for weight, shape in ((dense.kernel, (-1, size)), (dense.bias, (size,)))
         )
 

@@ -3,6 +3,7 @@
 import keras
 
 from bert_cpu.layers.affine import affine
+from bert_cpu.layers.cast_once import cast_once
 
 
 @keras.saving.register_keras_serializable("bert_cpu")
@@ -20,7 +21,6 @@ class Dense(keras.layers.Dense):
 
     def call(self, inputs, training=None):
         kernel, bias = (
-            keras.ops.cast(weight, self.compute_dtype)
-            for weight in (self.kernel, self.bias)
+            cast_once(weight, self.compute_dtype) for weight in (self.kernel, self.bias)
         )
         return self.activation(affine(inputs, kernel, bias))

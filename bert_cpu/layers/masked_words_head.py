@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from bert_cpu.layers.cast_once import cast_once
 from bert_cpu.layers.dense import Dense
 from bert_cpu.layers.gelu import gelu
 from bert_cpu.layers.layer_norm import layer_norm
@@ -84,7 +85,7 @@ class MaskedWordsHead(keras.layers.Layer):
         x = tf.gather(hidden_states, masked_positions, batch_dims=1)
         x = ops.reshape(x, (-1, hidden_size))  # (batch * predictions, hidden_size)
         x = ops.cast(self._norm(self._transform(x)), self.compute_dtype)
-        table = ops.cast(self.word_table, self.compute_dtype)
+        table = cast_once(self.word_table, self.compute_dtype)
         logits = ops.cast(tf.matmul(x, table, transpose_b=True), "float32")
         batch, predictions = ops.shape(masked_positions)
         return ops.reshape(logits + self._bias, (batch, predictions, vocab_size))

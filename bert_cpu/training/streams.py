@@ -5,6 +5,8 @@ import os
 import keras
 import tensorflow as tf
 
+from bert_cpu.layers.cast_once import casting_once
+
 
 def count_streams() -> int:
     """How many parts this process's threads are set for: see `Profile.environment`.
@@ -43,5 +45,6 @@ def in_streams(
         {name: value[start:end] for name, value in inputs.items()}
         for start, end in zip(bounds[:-1], bounds[1:], strict=True)
     ]
-    outputs = [model(part, training=training) for part in parts]
+    with casting_once():
+        outputs = [model(part, training=training) for part in parts]
     return tf.nest.map_structure(lambda *each: tf.concat(each, 0), *outputs)
