@@ -2,8 +2,13 @@
 
 import numpy as np
 
-# Records that wait in memory for their windows to fill.
+# Records that are in memory at once, about.
 _BLOCK = 50_000
+
+
+def block_size(window_size: int) -> int:
+    """Records that are dealt out together: those of as many windows as have room."""
+    return max(1, _BLOCK // window_size) * window_size
 
 
 def deal_windows(num_records: int, window_size: int, seed: int) -> np.ndarray:
@@ -20,17 +25,17 @@ def deal_windows(num_records: int, window_size: int, seed: int) -> np.ndarray:
         seed: int. The same gives the same windows.
 
     Returns:
-        int64 `(num_records,)`: the number of each record's window. Those of the first
-        50,000 records or so come before those of the next ones.
+        int64 `(num_records,)`: the records of the first window, of the second, and so
+        on. Each `block_size(window_size)` of them are of one stretch of the data.
     """
     random = np.random.default_rng(seed)
-    block = max(1, _BLOCK // window_size) * window_size
+    block = block_size(window_size)
     dealt = []
     for start in range(0, num_records, block):
         size = min(block, num_records - start)
         place = np.arange(size)
         window, rank = place // window_size, place % window_size
         in_window = np.minimum(window_size, size - window * window_size)
-        due = (rank + random.random(size)) / in_window
-        dealt.append(start // window_size + window[np.argsort(due)])
+        window_of = window[np.argsort((rank + random.random(size)) / in_window)]
+        dealt.append(start + np.argsort(window_of, kind="stable"))
     return np.concatenate(dealt) if dealt else np.zeros(0, np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_cpu.data.deal_rows import deal_rows, read_ahead
-from bert_cpu.data.deal_windows import deal_windows
+from bert_cpu.data.deal_windows import block_size, deal_windows
 from bert_cpu.data.hdf5 import HDF5Reader
 from bert_cpu.data.manifest import Manifest
 from bert_cpu.data.stored_example import from_json
@@ -154,28 +154,37 @@ def _windows(manifest, split, window_size, seeds):
             paths[0], manifest.targets, num_records, window_size, seeds
         )
     if seeds is None:
-        records = tf.data.TFRecordDataset([str(path) for path in paths]).enumerate()
-        windows = records.batch(window_size)
+        records = tf.data.TFRecordDataset([str(path) for path in paths])
+        windows = records.enumerate().batch(window_size)
     else:
-        order = np.random.default_rng(seeds[0]).permutation(len(paths))
-        records = tf.data.TFRecordDataset([str(paths[i]) for i in order]).enumerate()
-        window_of = tf.constant(deal_windows(num_records, window_size, seeds[1]))
-        windows = records.group_by_window(
-            lambda index, _: window_of[index],
-            lambda _, window: window.batch(window_size),
-            window_size=window_size,
-        )
+        places = np.random.default_rng(seeds[0]).permutation(len(paths))
+        records = tf.data.TFRecordDataset([str(paths[place]) for place in places])
+        windows = _dealt(records, num_records, window_size, seeds[1])
     return windows.map(
         lambda index, record: parse_records(record, manifest.targets) | {"index": index}
     )
+
+
+def _dealt(records, num_records, window_size, seed):
+    """Dataset of windows' records and their numbers, a block of records at a time."""
+    order = tf.constant(deal_windows(num_records, window_size, seed))
+    block = block_size(window_size)
+
+    def windows_of(number, content):
+        start = number * block
+        dealt = tf.data.Dataset.from_tensor_slices(order[start : start + block])
+        return dealt.batch(window_size).map(
+            lambda index: (index, tf.gather(content, index - start))
+        )
+
+    return records.batch(block).enumerate().flat_map(windows_of)
 
 
 def _hdf5_windows(path, targets, num_records, window_size, seeds):
     reader = HDF5Reader(path, targets)
     order = np.arange(num_records)
     if seeds is not None:
-        window_of = deal_windows(num_records, window_size, seeds[1])
-        order = np.argsort(window_of, kind="stable")
+        order = deal_windows(num_records, window_size, seeds[1])
     # What a reader's columns are: values behind each other and their numbers, or
     # one value a record.
     kinds: dict[str, tuple] = dict.fromkeys(_TOKENS, (tf.int32, tf.int64))
