@@ -8,8 +8,9 @@ from bert_cpu.data.pretraining.masks import draw_masks, most_predictions
 from bert_cpu.data.pretraining.records import parse_records
 from bert_cpu.data.pretraining.shards import Shards
 
-# Records in the shuffle buffer; shards are dealt by lot besides.
-_SHUFFLE_BUFFER = 20_000
+# Records that are shuffled together, about; shards are dealt by lot besides. Read as
+# one: one by one, they would wait for the threads that train.
+_BLOCK = 20_000
 
 
 def pretraining_batches(
@@ -50,11 +51,13 @@ def pretraining_batches(
     states = np.random.SeedSequence([seed, epoch]).generate_state(3)
     order_seed, shuffle_seed, mask_seed = (int(state) % 2**31 for state in states)
     order = np.random.default_rng(order_seed).permutation(len(shards.paths))
-    records = tf.data.TFRecordDataset([str(shards.paths[i]) for i in order]).shuffle(
-        min(shards.examples, _SHUFFLE_BUFFER),
-        shuffle_seed,
-        reshuffle_each_iteration=False,
-    )
+    records = tf.data.TFRecordDataset([str(shards.paths[i]) for i in order])
+    block = max(1, _BLOCK // batch_size) * batch_size
+
+    def batches_of(number, content):
+        seeds = tf.stack([tf.cast(shuffle_seed, tf.int64), number])
+        shuffled = tf.random.experimental.stateless_shuffle(content, seeds)
+        return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
     def read(number, batch):
         parsed = _parse(batch, shards)
@@ -63,7 +66,8 @@ def pretraining_batches(
             parsed = _draw_again(parsed, seeds, share, whole_words, shards)
         return deal_rows(_finish(parsed), worker, num_workers)
 
-    numbered = records.batch(batch_size).enumerate().skip(skip)
+    batches = records.batch(block).enumerate().flat_map(batches_of)
+    numbered = batches.enumerate().skip(skip)
     return read_ahead(numbered.map(read, num_parallel_calls=2))
 
 
