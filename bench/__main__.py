@@ -108,7 +108,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--quick", action="store_true", help="a part, in 4 minutes")
+    parser.add_argument("--quick", action="store_true", help="a part of it, in minutes")
     parser.add_argument(
         "--only",
         action="append",
