@@ -1,4 +1,4 @@
-"""Keras's Dense, as a layer's half of an encoder block needs it."""
+"""Keras's Dense, whose bias learns exactly in bfloat16 as well."""
 
 import keras
 
@@ -10,7 +10,7 @@ from bert_cpu.layers.cast_once import cast_once
 class Dense(keras.layers.Dense):
     """Keras's layer, with Keras's arguments and weights, for rows of features.
 
-    Its bias learns from an exact sum in bfloat16, too; see `affine`.
+    `affine` computes it, and its bias's gradient.
 
     Call arguments:
         inputs: float `(rows, features)`.
