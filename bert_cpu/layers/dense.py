@@ -8,7 +8,7 @@ from bert_cpu.layers.cast_once import cast_once
 
 @keras.saving.register_keras_serializable("bert_cpu")
 class Dense(keras.layers.Dense):
-    """Keras's layer, with Keras's arguments and weights, for rows of features.
+    """Keras's layer, with its arguments (all but `use_bias`) and weights, for rows.
 
     `affine` computes it, and its bias's gradient.
 
