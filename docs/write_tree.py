@@ -12,6 +12,7 @@ _BEGIN, _END = "<!-- tree: written by `make tree` -->\n", "<!-- end of the tree 
 _FOLDERS = {
     "": "what all floors share",
     "text": "floor 0",
+    "native": "floor 0",
     "runtime": "floor 1",
     "hardware": "floor 1",
     "report": "floor 1",
@@ -65,10 +66,24 @@ def _lines():
         for path in sorted((package / folder).glob("*.py")):
             if path.name != "__init__.py":
                 yield _line(depth + 1, path.name, _about(path))
+        for path in _in_cpp(package / folder):
+            yield _line(depth + 1, path.name, _about_cpp(path))
 
 
 def _line(depth, name, about):
     return f"{'  ' * depth}{name}".ljust(_WIDTH) + " " + about
+
+
+def _in_cpp(folder):
+    """Headers, and sources that have none."""
+    headers = {path.stem: path for path in folder.glob("*.h")}
+    sources = {path.stem: path for path in folder.glob("*.cc")}
+    return [path for _, path in sorted((sources | headers).items())]
+
+
+def _about_cpp(path):
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    return first.removeprefix("// ").rstrip(".")
 
 
 def _about(path):

@@ -22,6 +22,7 @@ from bert_cpu.hardware.fit import fit_model
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.hardware.tuned_profile_location import tuned_profile_location
 from bert_cpu.models.find_encoder_config import find_encoder_config
+from bert_cpu.native.encoder_delegate import why_not
 
 
 def run(
@@ -69,6 +70,7 @@ def run(
         answer["answering"] = dataclasses.asdict(answering)
         answer["tuned"] = None if tuned is None else dataclasses.asdict(tuned)
         answer["tuned_ignored"] = note
+        answer["int8_kernel"] = {"used": why_not() is None, "why_not": why_not()}
         print(json.dumps(answer, indent=2))
     else:
         print(describe_hardware(hardware, profile, fits))

@@ -2,6 +2,7 @@
 
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.hardware.tuned_profile import TunedProfile
+from bert_cpu.native.encoder_delegate import why_not
 
 
 def describe_tuned(
@@ -20,6 +21,7 @@ def describe_tuned(
             f"many texts: {_plural(answering.instances, 'interpreter')}, "
             f"{_plural(answering.threads_each, 'thread')} each",
         ),
+        ("", f"int8: {_kernel()}"),
     ]
     if tuned is None:
         lines.append(("measured", note or "nothing yet: `bert-cpu hardware --tune`"))
@@ -28,6 +30,11 @@ def describe_tuned(
         lines.append(("measured", f"{when}, in {tuned.seconds:.0f} s"))
         lines += [("", finding) for finding in tuned.findings]
     return "\n".join(f"{name:<14}{value}" for name, value in lines)
+
+
+def _kernel() -> str:
+    reason = why_not()
+    return "kernel in C++" if reason is None else f"LiteRT's own kernels, as {reason}"
 
 
 def _plural(count: int, noun: str) -> str:

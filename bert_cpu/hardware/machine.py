@@ -7,6 +7,7 @@ from typing import Any
 
 from bert_cpu.hardware.cgroup import read_cgroup_limits
 from bert_cpu.hardware.cpu import Hardware
+from bert_cpu.native.encoder_delegate import why_not
 
 # Their kernels are what is measured. As they spell themselves in dist-info.
 _LIBRARIES = ("ai_edge_litert", "keras", "tensorflow_cpu")
@@ -25,8 +26,8 @@ def describe_machine(
     Returns:
         `processor`; its `instructions` and `threads_per_core`; `cores` that this
         process may use; `cpu_limit` (cores' worth of time) and `memory_limit` (bytes)
-        of its control groups, or None; `libraries`, name -> version, without those
-        that are not there.
+        of its control groups, or None; `int8_kernel`, whether `encoder_delegate`
+        answers; `libraries`, name -> version, without those that are not there.
     """
     limits = read_cgroup_limits(root)
     return {
@@ -37,6 +38,7 @@ def describe_machine(
         "cores": hardware.cores,
         "cpu_limit": limits.cores,
         "memory_limit": limits.memory,
+        "int8_kernel": why_not() is None,
         "libraries": _versions(sys.path if paths is None else paths),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from bert_cpu.native.encoder_delegate import encoder_delegate
 from bert_cpu.native_noise import silenced
 from bert_cpu.runtime.keep_one_signature import keep_one_signature
 
@@ -34,6 +35,7 @@ class BucketedInterpreter:
         buckets: the lengths in tokens, ascending.
         threads: threads of one run. Default: the cores this process may use.
         content: of the file, to be used up. Default: open the file at once.
+        uses_kernel: let `encoder_delegate` compute what it knows, where there is one.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class BucketedInterpreter:
         buckets: Sequence[int],
         threads: int | None = None,
         content: io.BytesIO | None = None,
+        uses_kernel: bool = True,
     ):
         self._path = pathlib.Path(path)
         self._buckets = tuple(buckets)
@@ -50,6 +53,7 @@ class BucketedInterpreter:
         self._interpreter: Interpreter | None = None
         self._has_all = False
         self._content = content
+        self._uses_kernel = uses_kernel
         if content is None:
             self._open_all()
 
@@ -105,23 +109,29 @@ class BucketedInterpreter:
         if model is None:
             self._open_all()
         else:
-            self._interpreter = _prepared(
-                model_content=model, num_threads=self._threads
-            )
+            self._interpreter = self._prepared(model_content=model)
 
     def _open_all(self) -> None:
         self._runners = {}
-        self._interpreter = _prepared(
-            model_path=str(self._path), num_threads=self._threads
-        )
+        self._interpreter = self._prepared(model_path=str(self._path))
         self._has_all = True
 
+    def _prepared(self, **model: Any) -> Interpreter:
+        model["num_threads"] = self._threads
+        delegate = encoder_delegate(self._threads) if self._uses_kernel else None
+        with silenced():
+            if delegate is not None:
+                try:
+                    return _opened(experimental_delegates=[delegate], **model)
+                except RuntimeError:  # A graph that it doesn't see through.
+                    pass
+            return _opened(**model)
 
-def _prepared(**model: Any) -> Interpreter:
-    with silenced():
-        interpreter = Interpreter(**model)
-        # Here the weights are packed for this processor, which it announces.
-        interpreter.allocate_tensors()
+
+def _opened(**options: Any) -> Interpreter:
+    interpreter = Interpreter(**options)
+    # Here the weights are packed for this processor, which it announces.
+    interpreter.allocate_tensors()
     return interpreter
 
 

@@ -1,0 +1,202 @@
+// A LiteRT delegate that computes the encoder of a converted int8 model.
+//
+// LiteRT loads it by `tflite_plugin_create_delegate`. It claims the chain of blocks
+// that `find_encoder` finds in each signature, and leaves the rest. Weights are packed
+// when a signature is first used, once for all signatures of an interpreter.
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "encoder.h"
+#include "find_encoder.h"
+#include "graph.h"
+
+namespace bert_cpu {
+namespace {
+
+struct State {
+  explicit State(int threads) : team(threads) {}
+
+  // Packs those that no signature has packed yet, side by side.
+  void pack(const Graph& graph, const std::vector<FoundMatrix>& found) {
+    struct Job {
+      FoundMatrix found;
+      std::shared_ptr<const PackedMatrix>* packed;
+    };
+    std::vector<Job> jobs;
+    for (const FoundMatrix& each : found) {
+      auto& packed = matrices[graph.tensor(each.weights).data];
+      if (!packed) jobs.push_back({each, &packed});
+    }
+    Shared work;
+    team.run([&](int) {
+      work.each(static_cast<int>(jobs.size()), 1, [&](int i, int) {
+        const FoundMatrix& found = jobs[i].found;
+        const TfLiteTensor& weights = graph.tensor(found.weights);
+        const auto* params =
+            static_cast<const TfLiteAffineParams*>(weights.quantization.params);
+        *jobs[i].packed = std::make_shared<PackedMatrix>(
+            static_cast<const int8_t*>(weights.data), params->scale->data,
+            graph.floats(found.bias, found.out), found.out, found.in);
+      });
+    });
+  }
+
+  std::shared_ptr<const PackedMatrix> matrix(const Graph& graph,
+                                             const FoundMatrix& found) {
+    return matrices.at(graph.tensor(found.weights).data);
+  }
+
+  TfLiteDelegate delegate{};
+  ThreadTeam team;
+  const GeluTable gelu{false}, gelu_by_tanh{true};
+  // By the place of their weights in the file, which all signatures share.
+  std::map<const void*, std::shared_ptr<const PackedMatrix>> matrices;
+};
+
+// Takes the place of one signature's blocks.
+class Kernel {
+ public:
+  Kernel(TfLiteContext* context, const TfLiteDelegateParams& params)
+      : state_(*static_cast<State*>(params.delegate->data_)) {
+    const Graph graph(context, params.nodes_to_replace);
+    const auto found = find_encoder(graph);
+    if (!found || found->nodes.size() != graph.nodes().size()) return;
+    const FoundNorm& last = found->blocks.back().output_norm;
+    for (int i = 0; i < params.output_tensors->size; ++i) {
+      const int tensor = params.output_tensors->data[i];
+      if (tensor == last.scaled)
+        scaled_ = tensor;
+      else if (tensor == last.normed)
+        normed_ = tensor;
+      else
+        return;
+    }
+    found_ = *found;
+    build(graph);
+  }
+
+  bool is_whole() const { return encoder_ != nullptr; }
+
+  void run(TfLiteContext* context) {
+    const auto data = [&](int tensor) {
+      return tensor < 0 ? nullptr : static_cast<float*>(context->tensors[tensor].data);
+    };
+    encoder_->run(data(found_.states), data(found_.read), data(found_.penalty),
+                  data(scaled_), data(normed_));
+  }
+
+ private:
+  void build(const Graph& graph) {
+    std::vector<FoundMatrix> matrices;
+    for (const FoundBlock& found : found_.blocks) {
+      for (const FoundMatrix& each : {found.projections, found.attention_output,
+                                      found.intermediate, found.output})
+        matrices.push_back(each);
+      if (found.query) matrices.push_back(*found.query);
+    }
+    state_.pack(graph, matrices);
+    std::vector<Block> blocks;
+    int normed = -1;
+    for (const FoundBlock& found : found_.blocks) {
+      const auto norm = [&](const FoundNorm& each) {
+        return LayerNorm{graph.floats(each.gamma, found_.hidden_size),
+                         graph.floats(each.beta, found_.hidden_size), each.epsilon};
+      };
+      const auto reads = [](int tensor, int normed_tensor) {
+        return tensor == normed_tensor ? Reads::kNormed : Reads::kScaled;
+      };
+      Block block{};
+      block.projections = state_.matrix(graph, found.projections);
+      if (found.query) block.query = state_.matrix(graph, *found.query);
+      block.attention_output = state_.matrix(graph, found.attention_output);
+      block.attention_norm = norm(found.attention_norm);
+      block.intermediate = state_.matrix(graph, found.intermediate);
+      block.gelu = found.gelu_is_approximate ? &state_.gelu_by_tanh : &state_.gelu;
+      block.output = state_.matrix(graph, found.output);
+      block.output_norm = norm(found.output_norm);
+      block.projections_read = reads(found.projections.input, normed);
+      block.query_reads = Reads::kScaled;
+      block.intermediate_reads =
+          reads(found.intermediate.input, found.attention_norm.normed);
+      normed = found.output_norm.normed;
+      blocks.push_back(std::move(block));
+    }
+    encoder_ = std::make_unique<Encoder>(
+        EncoderShape{found_.length, found_.hidden_size, found_.heads, found_.head_size,
+                     found_.intermediate_size},
+        std::move(blocks), &state_.team);
+  }
+
+  State& state_;
+  FoundEncoder found_{};
+  int scaled_ = -1, normed_ = -1;
+  std::unique_ptr<Encoder> encoder_;
+};
+
+void* init(TfLiteContext* context, const char* buffer, size_t) {
+  return new Kernel(context, *reinterpret_cast<const TfLiteDelegateParams*>(buffer));
+}
+
+void free_kernel(TfLiteContext*, void* kernel) { delete static_cast<Kernel*>(kernel); }
+
+TfLiteStatus prepare(TfLiteContext*, TfLiteNode* node) {
+  return static_cast<Kernel*>(node->user_data)->is_whole() ? kTfLiteOk : kTfLiteError;
+}
+
+TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
+  static_cast<Kernel*>(node->user_data)->run(context);
+  return kTfLiteOk;
+}
+
+TfLiteStatus claim(TfLiteContext* context, TfLiteDelegate* delegate) {
+  const auto found = find_encoder(Graph(context));
+  if (!found) return kTfLiteOk;
+  std::unique_ptr<TfLiteIntArray, FreeMemory> nodes(static_cast<TfLiteIntArray*>(
+      std::malloc(sizeof(TfLiteIntArray) + found->nodes.size() * sizeof(int))));
+  nodes->size = static_cast<int>(found->nodes.size());
+  std::memcpy(nodes->data, found->nodes.data(), found->nodes.size() * sizeof(int));
+  TfLiteRegistration registration{};
+  registration.init = init;
+  registration.free = free_kernel;
+  registration.prepare = prepare;
+  registration.invoke = invoke;
+  registration.custom_name = "BertCpuEncoder";
+  registration.version = 1;
+  return context->ReplaceNodeSubsetsWithDelegateKernels(context, registration,
+                                                        nodes.get(), delegate);
+}
+
+}  // namespace
+}  // namespace bert_cpu
+
+extern "C" {
+
+// Options: "threads", of one sequence.
+__attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_create_delegate(
+    char** keys, char** values, size_t count, void (*report_error)(const char*)) {
+  int threads = 1;
+  for (size_t i = 0; i < count; ++i)
+    if (std::string(keys[i]) == "threads") threads = std::atoi(values[i]);
+  if (threads < 1 || threads > 1024) {
+    if (report_error) report_error("`threads` must be 1 to 1024.");
+    return nullptr;
+  }
+  auto* state = new bert_cpu::State(threads);
+  state->delegate.data_ = state;
+  state->delegate.Prepare = bert_cpu::claim;
+  // LiteRT's own kernels may still be put in place of what is left.
+  state->delegate.flags = kTfLiteDelegateFlagsAllowDynamicTensors;
+  return &state->delegate;
+}
+
+__attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(
+    TfLiteDelegate* delegate) {
+  delete static_cast<bert_cpu::State*>(delegate->data_);
+}
+
+}  // extern "C"

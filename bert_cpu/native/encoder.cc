@@ -1,0 +1,162 @@
+#include "encoder.h"
+
+#include <algorithm>
+
+namespace bert_cpu {
+namespace {
+
+// Rows that a thread takes at a time. More of them reuse weights that are in the
+// cache; fewer keep their own numbers there.
+constexpr int kMostChunk = 48;
+// From so many on, a thread takes half of its share, and may then help the others.
+constexpr int kHalved = 32;
+// Padding's penalty: whatever is below is no token.
+constexpr float kNoToken = -1e3f;
+
+}  // namespace
+
+// One thread's buffers, for the rows that it has taken.
+struct Encoder::Worker {
+  explicit Worker(const EncoderShape& s)
+      : narrow(kMostChunk, s.hidden_size),
+        wide(kMostChunk, s.intermediate_size),
+        projected(
+            make_aligned<float>(size_t(kMostChunk) * round_up(3 * s.hidden_size, 64))),
+        grown(make_aligned<float>(size_t(kMostChunk) *
+                                  round_up(s.intermediate_size, 64))),
+        summed(make_aligned<float>(size_t(kMostChunk) * round_up(s.hidden_size, 64))),
+        attended(make_aligned<float>(size_t(kMostChunk) * s.hidden_size)),
+        attention(s.length) {}
+
+  QuantizedRows narrow, wide;
+  Aligned<float> projected, grown, summed, attended;
+  AttentionScratch attention;
+};
+
+Encoder::Encoder(EncoderShape shape, std::vector<Block> blocks, ThreadTeam* team)
+    : shape_(shape),
+      blocks_(std::move(blocks)),
+      team_(team),
+      states_(make_aligned<float>(size_t(shape.length + 1) *
+                                  round_up(shape.hidden_size, 64))),
+      normed_(
+          make_aligned<float>(size_t(shape.length) * round_up(shape.hidden_size, 64))),
+      penalty_(make_aligned<float>(round_up(shape.length, 32))),
+      queries_(make_aligned<uint16_t>(size_t(shape.length) * shape.hidden_size)),
+      past_{{shape.heads, shape.head_size, shape.length},
+            {shape.heads, shape.head_size, shape.length}},
+      phases_(blocks_.size() + 1) {
+  for (int member = 0; member < team->size; ++member)
+    workers_.push_back(std::make_unique<Worker>(shape));
+}
+
+Encoder::~Encoder() = default;
+
+void Encoder::run(const float* states, const float* read, const float* penalty,
+                  float* scaled, float* normed) {
+  const int hidden = shape_.hidden_size, stride = round_up(hidden, 64);
+  rows_ = shape_.length;
+  while (rows_ > 1 && penalty[rows_ - 1] < kNoToken) --rows_;
+  for (int row = 0; row < rows_; ++row) {
+    std::copy_n(states + size_t(row) * hidden, hidden, &states_[size_t(row) * stride]);
+    std::copy_n(read + size_t(row) * hidden, hidden, &normed_[size_t(row) * stride]);
+  }
+  std::copy_n(penalty, rows_, penalty_.get());
+  std::fill(&penalty_[rows_], &penalty_[round_up(rows_, 32)], -1e30f);
+  for (Shared& phase : phases_) phase.reset();
+  int share = (rows_ + team_->size - 1) / team_->size;
+  if (team_->size > 1 && share >= kHalved) share = (share + 1) / 2;
+  // Even, since values are kept in pairs of rows.
+  chunk_ = std::min(round_up(share, 2), kMostChunk);
+
+  team_->run([this](int member) { work(member); });
+
+  const bool first_only = blocks_.back().query != nullptr;
+  const int given = first_only ? 1 : rows_, length = first_only ? 1 : shape_.length;
+  for (auto [target, source] :
+       {std::pair(scaled, states_.get()), std::pair(normed, normed_.get())}) {
+    if (!target) continue;
+    for (int row = 0; row < given; ++row)
+      std::copy_n(source + size_t(row) * stride, hidden, target + size_t(row) * hidden);
+    std::fill(target + size_t(given) * hidden, target + size_t(length) * hidden, 0.0f);
+  }
+}
+
+void Encoder::work(int member) {
+  Worker& worker = *workers_[member];
+  const int last = static_cast<int>(blocks_.size()) - 1;
+  phases_[0].each(rows_, chunk_, [&](int row, int rows) {
+    // The first block's input lies in `normed_`, whatever it is.
+    quantize(worker, row, rows, Reads::kNormed);
+    project(worker, 0, row, rows);
+  });
+  for (int block = 0; block <= last; ++block) {
+    const int queries = blocks_[block].query ? 1 : rows_;
+    phases_[block + 1].each(queries, chunk_, [&](int row, int rows) {
+      finish_block(worker, block, row, rows);
+      if (block == last) return;
+      quantize(worker, row, rows, blocks_[block + 1].projections_read);
+      project(worker, block + 1, row, rows);
+    });
+  }
+}
+
+void Encoder::quantize(Worker& worker, int row, int rows, Reads reads) {
+  const int stride = round_up(shape_.hidden_size, 64);
+  const float* source = reads == Reads::kNormed ? normed_.get() : states_.get();
+  for (int r = 0; r < rows; ++r)
+    worker.narrow.set_row(r, source + size_t(row + r) * stride);
+}
+
+void Encoder::project(Worker& worker, int block, int row, int rows) {
+  const PackedMatrix& matrix = *blocks_[block].projections;
+  const int hidden = shape_.hidden_size, stride = matrix.out_padded;
+  const float* y = worker.projected.get();
+  matrix.multiply(worker.narrow, rows, worker.projected.get(), stride);
+  const bool has_query = !blocks_[block].query;
+  if (has_query)
+    for (int r = 0; r < rows; ++r)
+      to_bfloat16(y + size_t(r) * stride, hidden, &queries_[size_t(row + r) * hidden]);
+  const float* keys = y + (has_query ? hidden : 0);
+  past_[block % 2].set_rows(row, rows, keys, keys + hidden, stride);
+}
+
+void Encoder::finish_block(Worker& worker, int number, int row, int rows) {
+  const Block& block = blocks_[number];
+  const int hidden = shape_.hidden_size, stride = round_up(hidden, 64);
+  if (block.query) {
+    // Of the block before, or of the first block's input.
+    quantize(worker, 0, 1, block.query_reads);
+    block.query->multiply(worker.narrow, 1, worker.summed.get(), stride);
+    to_bfloat16(worker.summed.get(), hidden, queries_.get());
+  }
+  attend(&queries_[size_t(row) * hidden], rows, past_[number % 2], rows_,
+         penalty_.get(), worker.attention, worker.attended.get());
+  for (int r = 0; r < rows; ++r)
+    worker.narrow.set_row(r, &worker.attended[size_t(r) * hidden]);
+
+  float* states = &states_[size_t(row) * stride];
+  float* normed = &normed_[size_t(row) * stride];
+  const auto add_and_norm = [&](const PackedMatrix& matrix, const QuantizedRows& x,
+                                const LayerNorm& norm) {
+    Epilogue epilogue;
+    epilogue.residual = states;
+    epilogue.residual_stride = stride;
+    matrix.multiply(x, rows, worker.summed.get(), stride, epilogue);
+    for (int r = 0; r < rows; ++r)
+      norm(&worker.summed[size_t(r) * stride], hidden, normed + size_t(r) * stride,
+           states + size_t(r) * stride);
+  };
+  add_and_norm(*block.attention_output, worker.narrow, block.attention_norm);
+  quantize(worker, row, rows, block.intermediate_reads);
+  Epilogue epilogue;
+  epilogue.gelu = block.gelu;
+  const int grown_stride = block.intermediate->out_padded;
+  block.intermediate->multiply(worker.narrow, rows, worker.grown.get(), grown_stride,
+                               epilogue);
+  for (int r = 0; r < rows; ++r)
+    worker.wide.set_row(r, &worker.grown[size_t(r) * grown_stride]);
+  add_and_norm(*block.output, worker.wide, block.output_norm);
+}
+
+}  // namespace bert_cpu

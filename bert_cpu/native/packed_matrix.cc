@@ -1,0 +1,154 @@
+#include "packed_matrix.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+#include "with_constant.h"
+
+namespace bert_cpu {
+namespace {
+
+constexpr int kPanel = 64;
+constexpr int kVectors = kPanel / 16;
+// 6 rows of 4 vectors of sums leave 8 of 32 registers for what is multiplied.
+constexpr int kMostRows = 6;
+// Weights are asked for so many bytes ahead, since a short text does not use them for
+// as long as they need to come. (400 of 438 GOP/s a core without, 430 with, measured.)
+constexpr int kAhead = 2048;
+
+// Of 16 columns the weights [k, k + 16), as 4 vectors with 4 weights of each column.
+void transpose(const int8_t* const (&columns)[16], int k, __m512i (&fours)[4]) {
+  __m512i joined[4];  // Column i in lane i / 4 of vector i % 4.
+  for (int i = 0; i < 4; ++i) {
+    const auto load = [&](int column) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(columns[column] + k));
+    };
+    __m512i vector = _mm512_castsi128_si512(load(i));
+    vector = _mm512_inserti32x4(vector, load(i + 4), 1);
+    vector = _mm512_inserti32x4(vector, load(i + 8), 2);
+    joined[i] = _mm512_inserti32x4(vector, load(i + 12), 3);
+  }
+  const __m512i low01 = _mm512_unpacklo_epi32(joined[0], joined[1]);
+  const __m512i low23 = _mm512_unpacklo_epi32(joined[2], joined[3]);
+  const __m512i high01 = _mm512_unpackhi_epi32(joined[0], joined[1]);
+  const __m512i high23 = _mm512_unpackhi_epi32(joined[2], joined[3]);
+  fours[0] = _mm512_unpacklo_epi64(low01, low23);
+  fours[1] = _mm512_unpackhi_epi64(low01, low23);
+  fours[2] = _mm512_unpacklo_epi64(high01, high23);
+  fours[3] = _mm512_unpackhi_epi64(high01, high23);
+}
+
+// sums = codes (kRows, in) times a panel. They go through memory once, since a
+// compiler that has to keep them for more would store them in each round.
+template <int kRows>
+void multiply_panel(const uint8_t* codes, int in, const int8_t* weights,
+                    int32_t (&sums)[kRows][kPanel]) {
+  __m512i sum[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm512_setzero_si512();
+  for (int k = 0; k < in; k += 4) {
+    __m512i w[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) w[v] = _mm512_load_si512(weights + 64 * v);
+    // One row does not compute enough for it to pay.
+    if (kRows > 1)
+      for (int v = 0; v < kVectors; ++v)
+        _mm_prefetch(reinterpret_cast<const char*>(weights + kAhead + 64 * v),
+                     _MM_HINT_T0);
+    weights += 64 * kVectors;
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      int32_t four;
+      std::memcpy(&four, codes + size_t(r) * in + k, 4);
+      const __m512i a = _mm512_set1_epi32(four);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v)
+        sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], a, w[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) _mm512_store_si512(&sums[r][16 * v], sum[r][v]);
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(const int8_t* weights, const float* scales,
+                           const float* bias, int out, int in)
+    : out(out),
+      in(in),
+      out_padded(round_up(out, kPanel)),
+      panels_(out == out_padded ? make_unset<int8_t>(size_t(out) * in)
+                                : make_aligned<int8_t>(size_t(out_padded) * in)),
+      sums_(make_aligned<int32_t>(out_padded)),
+      scales_(make_aligned<float>(out_padded)),
+      bias_(make_aligned<float>(out_padded)) {
+  std::copy_n(scales, out, scales_.get());
+  if (bias) std::copy_n(bias, out, bias_.get());
+  const auto nothing = make_aligned<int8_t>(in);
+  const __m512i ones = _mm512_set1_epi8(1);
+  for (int column = 0; column < out; column += 16) {
+    const int8_t* sources[16];
+    for (int i = 0; i < 16; ++i)
+      sources[i] = column + i < out ? weights + size_t(column + i) * in : nothing.get();
+    int8_t* panel =
+        panels_.get() + size_t(column / kPanel) * kPanel * in + 4 * (column % kPanel);
+    __m512i sum = _mm512_setzero_si512();
+    for (int k = 0; k < in; k += 16) {
+      __m512i fours[4];
+      transpose(sources, k, fours);
+      for (int i = 0; i < 4; ++i) {
+        _mm512_store_si512(panel + size_t(k + 4 * i) * kPanel, fours[i]);
+        sum = _mm512_dpbusd_epi32(sum, ones, fours[i]);
+      }
+    }
+    _mm512_store_si512(&sums_[column], sum);
+  }
+}
+
+void PackedMatrix::multiply(const QuantizedRows& x, int rows, float* y, int y_stride,
+                            const Epilogue& epilogue) const {
+  const int blocks = (rows + kMostRows - 1) / kMostRows;
+  // A panel stays in the nearest cache while all rows pass it.
+  for (int panel = 0; panel < out_padded / kPanel; ++panel) {
+    for (int block = 0; block < blocks; ++block) {
+      const int row = rows * block / blocks;
+      with_constant<kMostRows>(rows * (block + 1) / blocks - row, [&](auto count) {
+        tile<count>(x, row, panel, y, y_stride, epilogue);
+      });
+    }
+  }
+}
+
+template <int kRows>
+void PackedMatrix::tile(const QuantizedRows& x, int row, int panel, float* y,
+                        int y_stride, const Epilogue& epilogue) const {
+  alignas(64) int32_t sums[kRows][kPanel];
+  multiply_panel<kRows>(x.codes.get() + size_t(row) * in, in,
+                        panels_.get() + size_t(panel) * kPanel * in, sums);
+  const int column = panel * kPanel;
+  for (int r = 0; r < kRows; ++r) {
+    const __m512i zero = _mm512_set1_epi32(x.zero[row + r]);
+    const __m512 step = _mm512_set1_ps(x.step[row + r]);
+    for (int at = column; at < column + kPanel; at += 16) {
+      const __m512i shift = _mm512_mullo_epi32(zero, _mm512_load_si512(&sums_[at]));
+      const __m512i sum = _mm512_load_si512(&sums[r][at - column]);
+      const __m512 exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, shift));
+      const __m512 scale = _mm512_mul_ps(step, _mm512_load_ps(&scales_[at]));
+      __m512 value = _mm512_fmadd_ps(exact, scale, _mm512_load_ps(&bias_[at]));
+      if (epilogue.gelu) value = (*epilogue.gelu)(value);
+      if (epilogue.residual) {
+        const float* other =
+            epilogue.residual + size_t(row + r) * epilogue.residual_stride + at;
+        value = _mm512_add_ps(value, _mm512_loadu_ps(other));
+      }
+      _mm512_store_ps(y + size_t(row + r) * y_stride + at, value);
+    }
+  }
+}
+
+}  // namespace bert_cpu

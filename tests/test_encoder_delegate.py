@@ -1,0 +1,258 @@
+"""The kernel in C++ answers as LiteRT's own kernels do, from the same file."""
+
+import concurrent.futures
+import ctypes
+import math
+import types
+
+import numpy as np
+import pytest
+import tiny_bundle
+
+from bert_cpu.export.tflite import convert
+from bert_cpu.native import encoder_delegate as native
+from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+from bert_cpu.runtime.run_windows import run_windows
+from bert_cpu.tasks.answer import AnswerQuestions
+from bert_cpu.tasks.classify import Classify
+from bert_cpu.tasks.embed import Embed
+from bert_cpu.tasks.tag import Tag
+from bert_cpu.text.windows import Reading
+
+needs_kernel = pytest.mark.skipif(
+    native.why_not() is not None, reason=f"no kernel here: {native.why_not()}"
+)
+BUCKETS = [16, 40, 130]
+# Sizes that fill no panel of 64 columns, heads of 48 and of 80 numbers.
+ODD = {"hidden_size": 240, "num_attention_heads": 3, "intermediate_size": 208}
+NARROW = {"hidden_size": 48, "num_attention_heads": 3, "intermediate_size": 80}
+DEEP = {"num_hidden_layers": 3, "hidden_size": 128, "num_attention_heads": 4}
+LENGTHS = (1, 2, 7, 16, 17, 39, 40, 41, 97, 130)
+
+
+def write_model(directory, task, **changes):
+    """Random weights, converted: variant -> file."""
+    config = tiny_bundle.CONFIG | {"max_position_embeddings": 130} | changes
+    weights = tiny_bundle.random_weights(config, seed=5)
+    if isinstance(task, AnswerQuestions):
+        weights["qa_outputs.weight"] = weights["classifier.weight"][:2]
+        weights["qa_outputs.bias"] = weights["classifier.bias"][:2]
+    bundle = tiny_bundle.write_bundle(directory / "bundle", weights, config)
+    (directory / "tflite").mkdir()
+    files = convert(bundle, directory / "tflite", BUCKETS, task)
+    return types.SimpleNamespace(files=files, weights=weights, config=config)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """Its last block works for the first token alone."""
+    return write_model(tmp_path_factory.mktemp("classifier"), Classify())
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("tagger"), Tag(), **DEEP)
+
+
+def open_both(path, threads=1):
+    return [
+        BucketedInterpreter(path, BUCKETS, threads, uses_kernel=uses_kernel)
+        for uses_kernel in (True, False)
+    ]
+
+
+def sequence(length, seed=0):
+    ids = np.random.default_rng([seed, length]).integers(5, 320, length)
+    return ids, (np.arange(length) > length // 2).astype(np.int32)
+
+
+def outputs(interpreter, task, length, seed=0):
+    """Of one sequence, padding cut off."""
+    ids, kinds = sequence(length, seed)
+    window = types.SimpleNamespace(ids=ids, type_ids=kinds)
+    ((name, values),) = run_windows(interpreter, task, Reading([window], False))[
+        0
+    ].items()
+    assert name in ("logits", "vector")
+    return values
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        (Classify(), ODD),
+        (Classify(), {"num_hidden_layers": 1}),
+        (AnswerQuestions(), DEEP),
+        (Embed(), NARROW | {"hidden_act": "gelu_new"}),
+    ],
+    ids=lambda value: getattr(value, "name", None) or ",".join(value),
+)
+def test_kernel_is_as_near_to_float32_as_xnnpack(tmp_path, task, changes):
+    model = write_model(tmp_path, task, **changes)
+    kernel, plain = open_both(model.files["int8"])
+    float32 = BucketedInterpreter(model.files["float32"], BUCKETS, 1)
+    errors, errors_plain = [], []
+    for length in LENGTHS:
+        for seed in range(4):
+            found, other, expected = (
+                outputs(each, task, length, seed) for each in (kernel, plain, float32)
+            )
+            assert found.shape == expected.shape
+            # They round to the same steps, but not from the very same numbers.
+            assert not np.array_equal(found, other)
+            errors.append(np.square(found - expected).mean())
+            errors_plain.append(np.square(other - expected).mean())
+    assert np.mean(errors) < 1.3 * np.mean(errors_plain)
+    assert np.mean(errors) > 0.5 * np.mean(errors_plain)  # It is int8, too.
+
+
+@needs_kernel
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_nothing(tagger, threads):
+    one = BucketedInterpreter(tagger.files["int8"], BUCKETS, 1)
+    several = BucketedInterpreter(tagger.files["int8"], BUCKETS, threads)
+    for length in LENGTHS:
+        np.testing.assert_array_equal(
+            outputs(several, Tag(), length), outputs(one, Tag(), length)
+        )
+
+
+@needs_kernel
+@pytest.mark.parametrize("length", [1, 7, 16])
+def test_padding_is_not_attended_to(tagger, length):
+    """The same sequence in signatures of several lengths."""
+    found = [
+        outputs(BucketedInterpreter(tagger.files["int8"], [bucket], 1), Tag(), length)
+        for bucket in BUCKETS
+    ]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+@needs_kernel
+def test_nothing_stays_of_the_sequence_before(classifier):
+    task = Classify()
+    shared = BucketedInterpreter(classifier.files["int8"], BUCKETS, 2)
+    for length in (130, 3, 97, 41, 16, 1, 40):
+        fresh = BucketedInterpreter(classifier.files["int8"], BUCKETS, 2)
+        np.testing.assert_array_equal(
+            outputs(shared, task, length, seed=7), outputs(fresh, task, length, seed=7)
+        )
+
+
+@needs_kernel
+def test_interpreters_run_side_by_side(tagger):
+    path = tagger.files["int8"]
+    expected = [
+        outputs(BucketedInterpreter(path, BUCKETS, 1), Tag(), length)
+        for length in LENGTHS
+    ]
+
+    def run(_):
+        interpreter = BucketedInterpreter(path, BUCKETS, 2)
+        return [outputs(interpreter, Tag(), length) for length in LENGTHS * 3]
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for found in pool.map(run, range(3)):
+            for actual, right in zip(found, expected * 3, strict=True):
+                np.testing.assert_array_equal(actual, right)
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    "changes",
+    # Heads of 8 numbers fill no vector.
+    [{"hidden_act": "relu"}, {"num_attention_heads": 8}],
+)
+def test_other_graphs_are_left_to_litert(tmp_path, changes):
+    model = write_model(tmp_path, Classify(), **changes)
+    expect_the_same(*open_both(model.files["int8"]))
+
+
+@needs_kernel
+def test_float32_is_left_to_litert(classifier):
+    expect_the_same(*open_both(classifier.files["float32"]))
+
+
+def expect_the_same(kernel, plain):
+    for length in LENGTHS:
+        np.testing.assert_array_equal(
+            outputs(kernel, Classify(), length), outputs(plain, Classify(), length)
+        )
+
+
+def test_processors_without_the_instructions_are_told(monkeypatch, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    flags = native.INSTRUCTIONS - {"avx512_bf16"} | {"sse4_2"}
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {' '.join(sorted(flags))}\n")
+    monkeypatch.setattr(native, "CPUINFO", str(cpuinfo))
+    native.why_not.cache_clear()
+    try:
+        assert native.why_not() == "the processor lacks avx512_bf16"
+        assert native.encoder_delegate(1) is None
+        cpuinfo.unlink()
+        native.why_not.cache_clear()
+        assert "lacks avx512_bf16 avx512_vnni" in native.why_not()
+    finally:
+        native.why_not.cache_clear()
+
+
+def test_the_kernel_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv(native.SWITCH, "0")
+    native.why_not.cache_clear()
+    try:
+        assert native.why_not() == "BERT_CPU_KERNEL is 0"
+        assert native.encoder_delegate(1) is None
+    finally:
+        native.why_not.cache_clear()
+
+
+def test_without_the_kernel_litert_answers(monkeypatch, classifier):
+    expected = outputs(open_both(classifier.files["int8"])[1], Classify(), 7)
+    monkeypatch.setattr(native, "INSTRUCTIONS", frozenset())
+    monkeypatch.setattr(native, "_library", lambda: None)
+    native.why_not.cache_clear()
+    try:
+        assert native.why_not().startswith("it was not built")
+        interpreter = BucketedInterpreter(classifier.files["int8"], BUCKETS, 1)
+        np.testing.assert_array_equal(outputs(interpreter, Classify(), 7), expected)
+    finally:
+        native.why_not.cache_clear()
+
+
+@pytest.mark.parametrize("content", [b"", b"no library", b"\x7fELF broken"])
+def test_a_damaged_library_is_left_out(monkeypatch, tmp_path, content):
+    library = tmp_path / "_encoder.so"
+    library.write_bytes(content)
+    monkeypatch.setattr(native, "INSTRUCTIONS", frozenset())
+    monkeypatch.setattr(native, "_library", lambda: library)
+    native.why_not.cache_clear()
+    try:
+        assert native.encoder_delegate(1) is None
+    finally:
+        native.why_not.cache_clear()
+
+
+@needs_kernel
+@pytest.mark.parametrize("approximate", [False, True])
+def test_gelu_of_the_kernel(approximate):
+    library = ctypes.CDLL(str(native._library()))
+    x = np.linspace(-12, 12, 4096, dtype=np.float32)
+    actual = np.empty_like(x)
+    library.bert_cpu_gelu(
+        x.ctypes.data_as(ctypes.c_void_p),
+        ctypes.c_int(len(x)),
+        ctypes.c_bool(approximate),
+        actual.ctypes.data_as(ctypes.c_void_p),
+    )
+    expected = [_gelu(float(value), approximate) for value in x]
+    # A thousandth of a step of 8 bits, for numbers up to 5.
+    np.testing.assert_allclose(actual, expected, atol=2e-5)
+
+
+def _gelu(x, approximate):
+    if approximate:
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        return x * 0.5 * (1 + math.tanh(inner))
+    return x * 0.5 * math.erfc(-x / math.sqrt(2))
