@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from bench.contestant import ROOT
 
+# The kernel's sources, and what was compiled of them, if it was.
+_SUFFIXES = (".py", ".cc", ".h", ".so")
+
 
 def code_digest(
     root: pathlib.Path = ROOT, folders: Iterable[str] = ("bench", "bert_cpu")
@@ -18,7 +21,9 @@ def code_digest(
     """
     digest = hashlib.sha256()
     for folder in folders:
-        for path in sorted((root / folder).rglob("*.py")):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix not in _SUFFIXES:
+                continue
             content = path.read_bytes()
             name = path.relative_to(root).as_posix()
             digest.update(f"{name} {len(content)}\n".encode() + content)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bert_cpu.hardware.cpu import read_hardware
+from bert_cpu.native.encoder_delegate import why_not
 
 # Prints the versions of an environment's packages as JSON.
 _LIST_PACKAGES = """
@@ -51,6 +52,8 @@ def describe_machine(cores: Sequence[int]) -> dict[str, Any]:
         "simd": list(hardware.simd),
         "memory_gb": round(hardware.memory_total / 1e9, 1),
         "system": f"{platform.system()} {platform.release()}",
+        # Whether ours answers int8 encoders by its own kernel; else why not.
+        "int8_kernel": why_not() or "used",
         # Processes that wanted to compute when it began: else nothing should.
         "load": round(os.getloadavg()[0], 2),
     }

@@ -71,7 +71,9 @@ def _where(results):
     return (
         f"{machine['model']}, {len(machine['cores'])} cores, "
         f"{machine['memory_gb']:g} GB, {' '.join(machine['simd'])}, "
-        f"{machine['system']}; load at the start {machine['load']:g}. "
+        f"{machine['system']}; kernel for int8 encoders: "
+        f"{machine.get('int8_kernel', 'not there yet')}; "
+        f"load at the start {machine['load']:g}. "
         f"{settings['rounds']} rounds ({settings['long_rounds']} where one takes "
         "minutes), ours and the peer in turn on the same cores; "
         "medians, and the median of the pairs' ratios with its least and its largest. "

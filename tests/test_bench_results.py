@@ -132,8 +132,11 @@ def test_a_digest_changes_with_a_program_and_with_nothing_else(tmp_path):
     before = code_digest(tmp_path)
     (tmp_path / "bench" / "a.txt").write_text("2")
     assert code_digest(tmp_path) == before
-    (tmp_path / "bert_cpu" / "b" / "c.py").write_text("3")
-    assert code_digest(tmp_path) != before
+    digests = {before}
+    for name in ("c.py", "kernel.cc", "kernel.h", "kernel.so"):
+        (tmp_path / "bert_cpu" / "b" / name).write_text("3")
+        digests.add(code_digest(tmp_path))
+    assert len(digests) == 5
 
 
 @pytest.mark.parametrize(
