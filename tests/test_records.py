@@ -157,14 +157,14 @@ def in_order(rows):
 
 # TensorFlow opens a file in ten milliseconds.
 @settings(max_examples=20)
-@given(st.lists(any_example(), max_size=6), st.integers(3, 8))
-def test_tfrecords_give_back_what_was_written(examples, shard_size):
+@given(st.lists(any_example(), max_size=6), st.integers(3, 8), st.integers(1, 4))
+def test_tfrecords_give_back_what_was_written(examples, shard_size, at_once):
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         writer = TFRecordWriter(directory, "test", TARGETS, len(examples), shard_size)
         shards = write(writer, examples)
         paths = [directory / name for name in sorted(shards)]
-        rows, kept = [], list(read_kept(paths))
+        rows, kept = [], list(read_kept(paths, at_once))
         for path in paths:
             records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
             assert len(records) == shards[path.name]

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from bert_cpu.data.sources import open_source as door
+from bert_cpu.data.sources import tfds_source
+from bert_cpu.data.sources.keep_small import keep_small
 from bert_cpu.data.split import split_of
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
@@ -314,6 +317,25 @@ def test_a_task_without_labels_reads_splits_without_classes_too():
     examples = list(source.splits["test"]())
     assert sorted(e.label for e in examples) == list(range(310, 320))
     assert all(e.text == f"text number {e.label}" for e in examples)
+
+
+def test_a_small_data_set_is_read_once_for_all(tmp_path, monkeypatch):
+    test = write_csv(tmp_path, ["my own"], header="sentence,topic")
+    settings = PrepareSettings(
+        data="tfds:tiny_news/train_only", test=test, text="sentence", label="topic"
+    )
+    source = open_source(settings)
+    readings = []
+    read = tfds_source._dataset
+    monkeypatch.setattr(
+        tfds_source, "_dataset", lambda *which: readings.append(1) or read(*which)
+    )
+    small = keep_small(source)
+    first, second = list(small.read()), list(small.read())
+    assert len(readings) == 1
+    assert first == second == list(source.read())
+    # Of text alone, TFDS's files have some more.
+    assert source.num_bytes > sum(map(len, TEXTS)) + os.path.getsize(test)
 
 
 def test_a_data_set_that_was_never_split_is_split_by_text():

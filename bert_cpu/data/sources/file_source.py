@@ -2,10 +2,10 @@
 
 import dataclasses
 import functools
-import os
 import pathlib
 from collections.abc import Iterator
 
+from bert_cpu.data.sources.bytes_of import bytes_of
 from bert_cpu.data.sources.carve_splits import carve_splits
 from bert_cpu.data.sources.source import Reader, Source
 from bert_cpu.errors import UserError
@@ -41,10 +41,7 @@ def open_file(
     next(read())
     path = pathlib.Path(settings.data)
     source = carve_splits(path.name, read, given)
-    files = (settings.data, settings.validation, settings.test)
-    # One that is missing is told of when it is read.
-    there = (file for file in files if file is not None and os.path.exists(file))
-    num_bytes = sum(map(os.path.getsize, there))
+    num_bytes = bytes_of(settings.data, settings.validation, settings.test)
     return dataclasses.replace(source, num_bytes=num_bytes)
 
 
