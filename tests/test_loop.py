@@ -78,6 +78,8 @@ def test_early_stopping_waits_as_long_as_it_was_told(tmp_path, manifest):
     progress = run.train()
     # As good as the best is not better than it.
     assert (progress.epoch, progress.best_epoch, progress.best_score) == (4, 2, 0.7)
+    assert progress.best_measured["accuracy"] == 0.7
+    assert run.checkpoints.restore().best_measured == progress.best_measured
 
 
 def test_a_better_epoch_starts_the_waiting_anew(tmp_path, manifest):

@@ -40,6 +40,8 @@ class Progress:
     epoch_loss: float = 0.0  # Sum of their losses.
     best_score: float = -2.0  # On the validation split. No score is so low.
     best_epoch: int = 0
+    # What its weights, which become the model, measured on the validation split.
+    best_measured: dict[str, float] = dataclasses.field(default_factory=dict)
     epochs_without_better: int = 0
     seconds: float = 0.0  # Spent in training steps.
     other_seconds: float = 0.0  # Spent between epochs: measuring, saving.

@@ -217,6 +217,11 @@ def _finish_epoch(trainee, progress, measured, checkpoints, history, screen):
         progress.epochs_without_better = 0
     if takes_over:
         progress.best_epoch = progress.epoch
+        progress.best_measured = {
+            name: value
+            for name, value in measured.items()
+            if isinstance(value, int | float)
+        }
     if history:
         history.write(
             "epoch",

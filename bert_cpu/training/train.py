@@ -51,7 +51,8 @@ def run_training(
         wait_for_all(strategy, cluster)
         return {}
     run.save_bundle(run_dir / "bundle")
-    validation = evaluation("validation")
+    # Of no epoch there is none, nor in a checkpoint of before it was kept.
+    validation = progress.best_measured or evaluation("validation")
     answers = [(each.example, each.answer) for each in evaluation.answer("test")]
     measured = {"validation": validation, "test": evaluation.measure(answers)}
     metrics = _metrics(run, cluster, progress, measured)
