@@ -111,6 +111,35 @@ def test_the_loss_is_one_sum_over_another_whatever_the_batches(evaluation):
     assert evaluation("test") == measured
 
 
+def test_getting_ready_asks_once_and_leaves_no_trace(manifest):
+    asked = []
+
+    def predict_step(batch):
+        asked.append(int(tf.size(batch["index"])))
+        return repeat(batch)
+
+    backend = tokenizer().backend_tokenizer
+    evaluation = Evaluation(predict_step, RepeatAll(), manifest, backend)
+    expected = Evaluation(repeat, RepeatAll(), manifest, backend)("test")
+    evaluation.get_ready()
+    assert evaluation("test") == expected
+    # Before all others, as the first answer waits for it.
+    assert asked[0] == 2
+    assert min(asked[1:-1]) > 2
+
+
+def test_what_cannot_get_ready_says_so_where_it_is_asked(manifest, capfd):
+    def predict_step(batch):
+        raise ValueError("no such operation")
+
+    backend = tokenizer().backend_tokenizer
+    evaluation = Evaluation(predict_step, RepeatAll(), manifest, backend)
+    evaluation.get_ready()
+    with pytest.raises(ValueError, match="no such operation"):
+        evaluation("test")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_task_whose_labels_are_words_gets_the_tokenizers(manifest):
     class RepeatWords(RepeatAll):
         labels_are_words = True

@@ -93,7 +93,8 @@ def make_train_step(
             return tuple(strategy.experimental_local_results(x)[0] for x in per_replica)
 
         signature = batch_spec and (batch_spec, tf.TensorSpec([], tf.float32))
-        return tf.function(step, signature, reduce_retracing=True)
+        # Nothing of it branches by a tensor, and looking for that takes a second.
+        return tf.function(step, signature, autograph=False, reduce_retracing=True)
 
     steps = {is_update: compile_step(is_update) for is_update in (False, True)}
 
@@ -113,9 +114,12 @@ def make_predict_step(model: keras.Model, batch_spec: dict) -> Callable:
 
     num_streams = count_streams()
 
-    @tf.function(input_signature=[_inputs_of(model, batch_spec)])
+    @tf.function(input_signature=[_inputs_of(model, batch_spec)], autograph=False)
     def predict_inputs(inputs):
         return in_streams(model, inputs, num_streams, training=False)
+
+    # Now, so that no thread traces the model beside another.
+    predict_inputs.get_concrete_function()
 
     def predict_step(batch):
         return predict_inputs(_inputs_of(model, batch))

@@ -43,6 +43,7 @@ def run_training(
     run_dir, strategy, task = settings.run_dir, run.strategy, run.task
     evaluation = run.evaluation
     screen.say(_plan(run, cluster))
+    evaluation.get_ready()
 
     progress = fit(
         run.trainee, settings, cluster, strategy, run.manifest.fingerprint, screen
