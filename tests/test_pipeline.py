@@ -370,3 +370,12 @@ def test_all_workers_draw_the_same(manifest):
         count = len(all_rows["label"])
         dealt = np.stack([one["label"], other["label"]], axis=1).reshape(-1)
         assert np.array_equal(dealt[:count], all_rows["label"])
+
+
+def test_no_thread_of_tensorflow_decides_how_batches_are_read(manifest):
+    """Its tuner sleeps for up to a minute, and the end of an epoch may wait for it."""
+    for batches in (
+        training_batches(manifest, BATCH_SIZE, seed=0, epoch=0),
+        evaluation_batches(manifest, "test", BATCH_SIZE),
+    ):
+        assert batches.options().autotune.enabled is False

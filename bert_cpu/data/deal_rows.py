@@ -41,6 +41,9 @@ def read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     """
     options = tf.data.Options()
     options.deterministic = True
+    # Its thread sleeps for as long as it has run, up to a minute, and the end of an
+    # epoch often waits for it to wake up. There is nothing here for it to choose.
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
     )
