@@ -163,13 +163,11 @@ def average_swapped_in(optimizer: AdamW, model: keras.Model) -> Iterator[None]:
     if not optimizer.use_ema:
         yield
         return
-    own = [variable.numpy() for variable in model.trainable_variables]
-    for variable, average in zip(
-        model.trainable_variables,
-        optimizer._model_variables_moving_average,
-        strict=True,
-    ):
-        variable.assign(average)
+    # Tensors, not arrays: they are handed over without being copied.
+    own = [tf.convert_to_tensor(each) for each in model.trainable_variables]
+    averages = optimizer._model_variables_moving_average
+    for variable, average in zip(model.trainable_variables, averages, strict=True):
+        variable.assign(tf.convert_to_tensor(average))
     try:
         yield
     finally:
