@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_cpu.layers import attention
 from bert_cpu.layers.attend_for_one import attend_for_one
+from bert_cpu.layers.encoder_block import EncoderBlock
 
 BATCH, LENGTH, HIDDEN, HEADS, SIZE = 3, 7, 10, 4, 2
 WIDTH = HEADS * SIZE
@@ -67,3 +69,28 @@ def test_a_gradient_is_the_slope_of_what_keys_and_values_give(given, name):
     )
     slope = (tape.gradient(total, tensors[name]).numpy() * direction).sum()
     assert slope == pytest.approx((ahead - behind) / (2 * step), rel=1e-6)
+
+
+def test_a_block_serves_one_query_where_the_length_is_known_only_later(monkeypatch):
+    """As in steps, which are traced for any length."""
+    block = EncoderBlock(HEADS, 20, dropout=0.0, attention_dropout=0.0)
+    block.build((None, None, 16), (None, None))
+    calls = []
+    monkeypatch.setattr(
+        attention,
+        "attend_for_one",
+        lambda *given: calls.append(1) or attend_for_one(*given),
+    )
+    anything = tf.TensorSpec([None, None, 16]), tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=anything)
+    def first(x, mask):
+        return block(x, mask, first_only=True, training=True)
+
+    random = np.random.default_rng(0)
+    x = tf.constant(random.normal(size=(BATCH, LENGTH, 16)), tf.float32)
+    mask = tf.ones((BATCH, LENGTH), tf.int32)
+    found = first(x, mask)
+    assert calls
+    whole = block(x, mask, training=True)
+    np.testing.assert_allclose(found, whole[:, :1], rtol=0, atol=1e-5)

@@ -106,7 +106,9 @@ class EncoderBlock(keras.layers.Layer):
         self, hidden_states, attention_mask=None, first_only=False, training=False
     ):
         mask = None if attention_mask is None else attention_mask[:, None, :]
-        x = hidden_states[:, :1] if first_only else hidden_states
+        # Not [:, :1], of which TensorFlow can't tell that it is one where the length is
+        # known only later: attention would not know that it serves one query.
+        x = hidden_states[:, 0][:, None] if first_only else hidden_states
         attended = self.attention(
             x, hidden_states, attention_mask=mask, training=training
         )
