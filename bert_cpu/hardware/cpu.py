@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-import platform
+import types
 from pathlib import Path
 
 from bert_cpu.hardware.cgroup import read_cgroup_limits
@@ -126,7 +126,7 @@ def _model(cpuinfo: dict[str, str]) -> str:
     if "cpu part" in cpuinfo:
         part = cpuinfo["cpu part"]
         return _ARM_CORES.get(_hex(part), f"ARM part {part}")
-    return platform.processor() or platform.machine() or "unknown"
+    return _platform().processor() or _platform().machine() or "unknown"
 
 
 def _arm_vendor(cpuinfo: dict[str, str]) -> str | None:
@@ -135,9 +135,17 @@ def _arm_vendor(cpuinfo: dict[str, str]) -> str | None:
 
 def _simd(cpuinfo: dict[str, str]) -> tuple[str, ...]:
     found = set((cpuinfo.get("flags") or cpuinfo.get("features") or "").split())
-    if not found and platform.machine() == "arm64":  # macOS; each of its ARMs has it.
+    if (
+        not found and _platform().machine() == "arm64"
+    ):  # macOS; each of its ARMs has it.
         found = {"asimd"}
     return tuple(flag for flag in SIMD_FLAGS if flag in found)
+
+
+def _platform() -> types.ModuleType:
+    import platform  # It takes a millisecond, and Linux has told all before.
+
+    return platform
 
 
 def _allowed_cores(root: Path, online: set[int]) -> int:
