@@ -70,6 +70,19 @@ def test_the_terminal_shows_each_variant_and_the_choice(tmp_path):
     assert report["why"] in shown
 
 
+def test_latencies_stand_below_each_other_where_beside_is_too_wide(tmp_path):
+    run_dir = make_run(tmp_path / "mine", ["neg", "pos"], REVIEWS)
+    report = read_json(run_dir / "tflite/report.json")
+    lengths = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384]
+    for index, variant in enumerate(report["variants"]):
+        variant["latency_ms"] = {str(each): each / 10 + index for each in lengths}
+    shown = console_text(lambda console: print_tflite(report, console), 80)
+    assert "…" not in shown
+    assert re.search(r"variant +float32 +int8 \(chosen\)", shown)
+    assert re.search(r"largest difference +3\.1e-06 +2\.1e-01", shown)
+    assert re.search(r"ms at 384 +38\.40 +39\.40", shown)
+
+
 def test_a_narrow_terminal_cuts_no_number(tmp_path):
     run_dir = make_run(tmp_path / "mine", CHINESE, [REVIEWS[1] * 3])
     metrics = read_json(run_dir / "metrics.json")

@@ -68,23 +68,10 @@ def print_tflite(report: dict[str, Any], console: Console) -> None:
         report: what `tflite/report.json` holds.
         console: where to print.
     """
-    variants = report.get("variants", [])
-    latencies = [variant.get("latency_ms", {}) for variant in variants]
-    buckets = sorted({bucket for row in latencies for bucket in row}, key=int)
     shown = metric_names(report)[0]
-    table = _table("variant", "MB", spoken(shown), "largest\ndifference")
-    for bucket in buckets:
-        table.add_column(f"ms at\n{bucket}", justify="right")
-    for variant, latency in zip(variants, latencies, strict=True):
-        is_chosen = variant.get("name") == report.get("chosen")
-        table.add_row(
-            Text(f"{variant.get('name')}{' (chosen)' if is_chosen else ''}"),
-            _number(variant.get("size_mb"), ".1f"),
-            _number(variant.get(shown), ".4f"),
-            _number(variant.get("max_abs_difference"), ".1e"),
-            *(_number(latency.get(bucket), ".2f") for bucket in buckets),
-            style="bold green" if is_chosen else "",
-        )
+    table = _variants_table(report, shown, is_across=True)
+    if not _fits(table, console):
+        table = _variants_table(report, shown, is_across=False)
     _print_heading(
         f"TensorFlow Lite on {_number(report.get('examples'), ',')} test texts "
         f"(Keras: {spoken(shown)} "
@@ -94,6 +81,41 @@ def print_tflite(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     if report.get("why"):
         console.print(Padding(Text(report["why"]), (0, 0, 0, 2)))
+
+
+def _variants_table(report: dict[str, Any], shown: str, is_across: bool) -> Table:
+    """A row a variant, or where that is too wide a column a variant."""
+    variants = report.get("variants", [])
+    latencies = [variant.get("latency_ms", {}) for variant in variants]
+    buckets = sorted({bucket for row in latencies for bucket in row}, key=int)
+    chosen = [variant.get("name") == report.get("chosen") for variant in variants]
+    names = [
+        f"{variant.get('name')}{' (chosen)' if is_chosen else ''}"
+        for variant, is_chosen in zip(variants, chosen, strict=True)
+    ]
+    headings = ["MB", spoken(shown), "largest\ndifference"]
+    headings += [f"ms at\n{bucket}" for bucket in buckets]
+    cells = [
+        [
+            _number(variant.get("size_mb"), ".1f"),
+            _number(variant.get(shown), ".4f"),
+            _number(variant.get("max_abs_difference"), ".1e"),
+            *(_number(latency.get(bucket), ".2f") for bucket in buckets),
+        ]
+        for variant, latency in zip(variants, latencies, strict=True)
+    ]
+    styles = ["bold green" if is_chosen else "" for is_chosen in chosen]
+    if is_across:
+        table = _table("variant", *headings)
+        for name, row, style in zip(names, cells, styles, strict=True):
+            table.add_row(Text(name), *row, style=style)
+        return table
+    table = _table("variant", *map(Text, names))
+    for column, style in zip(table.columns[1:], styles, strict=True):
+        column.style = style
+    for heading, *row in zip(headings, *cells, strict=True):
+        table.add_row(heading.replace("\n", " "), *row)
+    return table
 
 
 def _print_scores(metrics: dict[str, Any], console: Console) -> None:
