@@ -181,7 +181,8 @@ clean: ## Remove .venv and caches; runs/ stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements/build.lock requirements/develop.lock \
-		requirements/make_venv.sh setup.cfg pyproject.toml
+		requirements/make_venv.sh setup.cfg pyproject.toml setup.py \
+		$(wildcard bert_cpu/native/*.cc bert_cpu/native/*.h)
 	@sh requirements/make_venv.sh $(VENV)
 	@touch $@
 

@@ -21,7 +21,7 @@ def write_command(path, script):
 def make(tmp_path):
     """Runs make in a clone that is set up, whose bert-cpu prints its arguments."""
     shutil.copy(PROJECT / "Makefile", tmp_path)
-    for name in ("setup.cfg", "pyproject.toml"):
+    for name in ("setup.cfg", "setup.py", "pyproject.toml"):
         shutil.copyfile(PROJECT / name, tmp_path / name)
     shutil.copytree(PROJECT / "requirements", tmp_path / "requirements")
     write_command(
@@ -54,6 +54,17 @@ def test_make_alone_lists_every_target_in_one_line(make):
     listed = [line.split(maxsplit=2) for line in make().splitlines()]
     assert [words[1] for words in listed] == targets
     assert all(len(words) == 3 for words in listed)
+
+
+def test_a_changed_kernel_is_compiled_anew(make, tmp_path):
+    source = tmp_path / "bert_cpu/native/encoder.cc"
+    source.parent.mkdir(parents=True)
+    source.touch()
+    os.utime(source, (1, 1))
+    set_up = "requirements/make_venv.sh .venv"
+    assert set_up not in make("--dry-run", "train")
+    os.utime(source)
+    assert set_up in make("--dry-run", "train")
 
 
 def test_train_alone_leaves_every_choice_to_the_command(make):
