@@ -43,15 +43,9 @@ def encoder_delegate(threads: int) -> Any | None:
     """
     if why_not() is not None:
         return None
-    path = str(_library())
-    try:
-        # LiteRT prints a traceback for what is no such library.
-        ctypes.CDLL(path).tflite_plugin_create_delegate  # noqa: B018
-    except (OSError, AttributeError):  # It was built for another system.
-        return None
     from ai_edge_litert.interpreter import load_delegate
 
-    return load_delegate(path, {"threads": threads})
+    return load_delegate(str(_library()), {"threads": threads})
 
 
 @functools.cache
@@ -62,8 +56,14 @@ def why_not() -> str | None:
     missing = INSTRUCTIONS - _instructions()
     if missing:
         return f"the processor lacks {' '.join(sorted(missing))}"
-    if _library() is None:
+    library = _library()
+    if library is None:
         return "it was not built: install bert_cpu where g++ is"
+    try:
+        # LiteRT prints a traceback for what is no such library.
+        ctypes.CDLL(str(library)).tflite_plugin_create_delegate  # noqa: B018
+    except (OSError, AttributeError):
+        return f"{library.name} can't be loaded: install bert_cpu anew on this system"
     return None
 
 
