@@ -108,7 +108,28 @@ def test_kernel_is_as_near_to_float32_as_xnnpack(tmp_path, task, changes):
 
 
 @needs_kernel
-@pytest.mark.parametrize("threads", [2, 3])
+def test_equal_codes_of_other_steps_are_another_matrix(tmp_path):
+    """Weights twice as large have the same int8 codes, which the file keeps once."""
+
+    def double(weights):
+        for name in ("intermediate", "output"):
+            of_block = f"bert.encoder.layer.{{}}.{name}.dense.weight"
+            weights[of_block.format(1)] = 2 * weights[of_block.format(0)]
+
+    model = write_model(tmp_path, Classify(), double)
+    kernel, plain = open_both(model.files["int8"])
+    float32 = BucketedInterpreter(model.files["float32"], BUCKETS, 1)
+    for length in LENGTHS:
+        found, other, expected = (
+            outputs(each, Classify(), length) for each in (kernel, plain, float32)
+        )
+        assert not np.array_equal(found, other)
+        # It was off by 0.3 to 0.5; rounding to 8 bits makes up to 0.11.
+        np.testing.assert_allclose(found, expected, atol=0.2)
+
+
+@needs_kernel
+@pytest.mark.parametrize("threads", [2, 3, 9])
 def test_threads_change_nothing(tagger, threads):
     one = BucketedInterpreter(tagger.files["int8"], BUCKETS, 1)
     several = BucketedInterpreter(tagger.files["int8"], BUCKETS, threads)
@@ -116,6 +137,77 @@ def test_threads_change_nothing(tagger, threads):
         np.testing.assert_array_equal(
             outputs(several, Tag(), length), outputs(one, Tag(), length)
         )
+
+
+@needs_kernel
+def test_more_threads_than_rows_are_no_mistake():
+    assert native.encoder_delegate(2000) is not None
+
+
+@needs_kernel
+def test_threads_that_do_not_start_are_done_without(monkeypatch, classifier):
+    path = classifier.files["int8"]
+    expected = outputs(BucketedInterpreter(path, BUCKETS, 1), Classify(), 97)
+    # LiteRT itself stays with one.
+    monkeypatch.setattr(
+        bucketed_interpreter, "encoder_delegate", lambda _: native.encoder_delegate(3)
+    )
+    with without_new_threads():
+        interpreter = BucketedInterpreter(path, BUCKETS, 1)
+        found = outputs(interpreter, Classify(), 97)
+    np.testing.assert_array_equal(found, expected)
+
+
+@contextlib.contextmanager
+def without_new_threads():
+    """The system refuses each: their stacks would be larger than any memory."""
+    libc = ctypes.CDLL(None)
+    attributes, size = ctypes.create_string_buffer(64), ctypes.c_size_t()
+    assert libc.pthread_getattr_default_np(attributes) == 0
+    libc.pthread_attr_getstacksize(attributes, ctypes.byref(size))
+    try:
+        libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(2**47))
+        assert libc.pthread_setattr_default_np(attributes) == 0
+        yield
+    finally:
+        libc.pthread_attr_setstacksize(attributes, size)
+        assert libc.pthread_setattr_default_np(attributes) == 0
+
+
+@needs_kernel
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_answers_and_closes(classifier):
+    """It has none of the threads that its parent started."""
+    interpreter = BucketedInterpreter(classifier.files["int8"], BUCKETS, 2)
+    expected = outputs(interpreter, Classify(), 97)
+    wait_until_others_sleep()
+    child = os.fork()
+    if child == 0:
+        try:
+            found = outputs(interpreter, Classify(), 97)
+            del interpreter
+            os._exit(0 if np.array_equal(found, expected) else 1)
+        finally:
+            os._exit(2)
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the forked process hangs")
+        time.sleep(0.01)
+    assert ended == (child, 0)
+
+
+def wait_until_others_sleep(most_seconds=10):
+    deadline = time.monotonic() + most_seconds
+    while time.monotonic() < deadline:
+        stats = (
+            path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/stat")
+        )
+        if [stat.rpartition(")")[2].split()[0] for stat in stats].count("R") == 1:
+            return
+        time.sleep(0.01)
 
 
 @needs_kernel

@@ -2,13 +2,16 @@
 //
 // LiteRT loads it by `tflite_plugin_create_delegate`. It claims the chain of blocks
 // that `find_encoder` finds in each signature, and leaves the rest. Weights are packed
-// when a signature is first used, once for all signatures of an interpreter.
+// when the file is opened, once for all signatures of an interpreter.
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "encoder.h"
@@ -17,6 +20,28 @@
 
 namespace bert_cpu {
 namespace {
+
+const float* scales_of(const Graph& graph, const FoundMatrix& found) {
+  const auto* params = static_cast<const TfLiteAffineParams*>(
+      graph.tensor(found.weights).quantization.params);
+  return params->scale->data;
+}
+
+// A sequence has 512 tokens at most, and a thread takes two or more.
+constexpr int kMostThreads = 256;
+
+// What a packed matrix is made of: the place of its weights in the file, which all
+// signatures share, and the bytes of its scales and bias. The converter keeps equal
+// weights once, though their scales or biases differ.
+using Content = std::pair<const void*, std::string>;
+
+Content content_of(const Graph& graph, const FoundMatrix& found) {
+  const size_t bytes = sizeof(float) * found.out;
+  std::string numbers(reinterpret_cast<const char*>(scales_of(graph, found)), bytes);
+  if (const float* bias = graph.floats(found.bias, found.out))
+    numbers.append(reinterpret_cast<const char*>(bias), bytes);
+  return {graph.tensor(found.weights).data, std::move(numbers)};
+}
 
 struct State {
   explicit State(int threads) : team(threads) {}
@@ -29,33 +54,39 @@ struct State {
     };
     std::vector<Job> jobs;
     for (const FoundMatrix& each : found) {
-      auto& packed = matrices[graph.tensor(each.weights).data];
-      if (!packed) jobs.push_back({each, &packed});
+      const auto [place, is_new] = matrices.try_emplace(content_of(graph, each));
+      if (is_new) jobs.push_back({each, &place->second});
     }
     Shared work;
+    std::atomic<bool> fails{false};
     team.run([&](int) {
       work.each(static_cast<int>(jobs.size()), 1, [&](int i, int) {
         const FoundMatrix& found = jobs[i].found;
-        const TfLiteTensor& weights = graph.tensor(found.weights);
-        const auto* params =
-            static_cast<const TfLiteAffineParams*>(weights.quantization.params);
-        *jobs[i].packed = std::make_shared<PackedMatrix>(
-            static_cast<const int8_t*>(weights.data), params->scale->data,
-            graph.floats(found.bias, found.out), found.out, found.in);
+        // Whoever waits for this one must not wait for ever.
+        try {
+          *jobs[i].packed = std::make_shared<PackedMatrix>(
+              static_cast<const int8_t*>(graph.tensor(found.weights).data),
+              scales_of(graph, found), graph.floats(found.bias, found.out), found.out,
+              found.in);
+        } catch (const std::bad_alloc&) {
+          fails = true;
+        }
       });
     });
+    if (!fails) return;
+    matrices.clear();
+    throw std::bad_alloc();
   }
 
   std::shared_ptr<const PackedMatrix> matrix(const Graph& graph,
                                              const FoundMatrix& found) {
-    return matrices.at(graph.tensor(found.weights).data);
+    return matrices.at(content_of(graph, found));
   }
 
   TfLiteDelegate delegate{};
   ThreadTeam team;
   const GeluTable gelu{false}, gelu_by_tanh{true};
-  // By the place of their weights in the file, which all signatures share.
-  std::map<const void*, std::shared_ptr<const PackedMatrix>> matrices;
+  std::map<Content, std::shared_ptr<const PackedMatrix>> matrices;
 };
 
 // Takes the place of one signature's blocks.
@@ -138,14 +169,20 @@ class Kernel {
   std::unique_ptr<Encoder> encoder_;
 };
 
+// No exception may leave these, which C calls.
 void* init(TfLiteContext* context, const char* buffer, size_t) {
-  return new Kernel(context, *reinterpret_cast<const TfLiteDelegateParams*>(buffer));
+  try {
+    return new Kernel(context, *reinterpret_cast<const TfLiteDelegateParams*>(buffer));
+  } catch (const std::exception&) {  // Out of memory: `prepare` says so.
+    return nullptr;
+  }
 }
 
 void free_kernel(TfLiteContext*, void* kernel) { delete static_cast<Kernel*>(kernel); }
 
 TfLiteStatus prepare(TfLiteContext*, TfLiteNode* node) {
-  return static_cast<Kernel*>(node->user_data)->is_whole() ? kTfLiteOk : kTfLiteError;
+  const auto* kernel = static_cast<const Kernel*>(node->user_data);
+  return kernel && kernel->is_whole() ? kTfLiteOk : kTfLiteError;
 }
 
 TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
@@ -153,13 +190,12 @@ TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
-TfLiteStatus claim(TfLiteContext* context, TfLiteDelegate* delegate) {
+TfLiteStatus claim(TfLiteContext* context, TfLiteDelegate* delegate) try {
   const auto found = find_encoder(Graph(context));
   if (!found) return kTfLiteOk;
-  std::unique_ptr<TfLiteIntArray, FreeMemory> nodes(static_cast<TfLiteIntArray*>(
-      std::malloc(sizeof(TfLiteIntArray) + found->nodes.size() * sizeof(int))));
-  nodes->size = static_cast<int>(found->nodes.size());
-  std::memcpy(nodes->data, found->nodes.data(), found->nodes.size() * sizeof(int));
+  // A TfLiteIntArray: their number, and then they.
+  std::vector<int> nodes{static_cast<int>(found->nodes.size())};
+  nodes.insert(nodes.end(), found->nodes.begin(), found->nodes.end());
   TfLiteRegistration registration{};
   registration.init = init;
   registration.free = free_kernel;
@@ -167,8 +203,11 @@ TfLiteStatus claim(TfLiteContext* context, TfLiteDelegate* delegate) {
   registration.invoke = invoke;
   registration.custom_name = "BertCpuEncoder";
   registration.version = 1;
-  return context->ReplaceNodeSubsetsWithDelegateKernels(context, registration,
-                                                        nodes.get(), delegate);
+  return context->ReplaceNodeSubsetsWithDelegateKernels(
+      context, registration, reinterpret_cast<const TfLiteIntArray*>(nodes.data()),
+      delegate);
+} catch (const std::exception&) {
+  return kTfLiteError;
 }
 
 }  // namespace
@@ -178,20 +217,23 @@ extern "C" {
 
 // Options: "threads", of one sequence.
 __attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_create_delegate(
-    char** keys, char** values, size_t count, void (*report_error)(const char*)) {
+    char** keys, char** values, size_t count, void (*report_error)(const char*)) try {
   int threads = 1;
   for (size_t i = 0; i < count; ++i)
     if (std::string(keys[i]) == "threads") threads = std::atoi(values[i]);
-  if (threads < 1 || threads > 1024) {
-    if (report_error) report_error("`threads` must be 1 to 1024.");
+  if (threads < 1) {
+    if (report_error) report_error("`threads` must be 1 or more.");
     return nullptr;
   }
-  auto* state = new bert_cpu::State(threads);
+  auto* state = new bert_cpu::State(std::min(threads, bert_cpu::kMostThreads));
   state->delegate.data_ = state;
   state->delegate.Prepare = bert_cpu::claim;
   // LiteRT's own kernels may still be put in place of what is left.
   state->delegate.flags = kTfLiteDelegateFlagsAllowDynamicTensors;
   return &state->delegate;
+} catch (const std::exception& error) {
+  if (report_error) report_error(error.what());
+  return nullptr;
 }
 
 __attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(
