@@ -1,16 +1,23 @@
 """The kernel in C++ answers as LiteRT's own kernels do, from the same file."""
 
 import concurrent.futures
+import contextlib
 import ctypes
 import math
+import os
+import pathlib
+import signal
+import time
 import types
 
 import numpy as np
 import pytest
 import tiny_bundle
 
+from bert_cpu.export.lean_graph import LeanGraph
 from bert_cpu.export.tflite import convert
 from bert_cpu.native import encoder_delegate as native
+from bert_cpu.runtime import bucketed_interpreter
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.tasks.answer import AnswerQuestions
@@ -30,10 +37,12 @@ DEEP = {"num_hidden_layers": 3, "hidden_size": 128, "num_attention_heads": 4}
 LENGTHS = (1, 2, 7, 16, 17, 39, 40, 41, 97, 130)
 
 
-def write_model(directory, task, **changes):
-    """Random weights, converted: variant -> file."""
+def write_model(directory, task, edit=None, **changes):
+    """Random weights, changed by `edit`, converted: variant -> file."""
     config = tiny_bundle.CONFIG | {"max_position_embeddings": 130} | changes
     weights = tiny_bundle.random_weights(config, seed=5)
+    if edit is not None:
+        edit(weights)
     if isinstance(task, AnswerQuestions):
         weights["qa_outputs.weight"] = weights["classifier.weight"][:2]
         weights["qa_outputs.bias"] = weights["classifier.bias"][:2]
@@ -262,6 +271,27 @@ def test_other_graphs_are_left_to_litert(tmp_path, changes):
     expect_the_same(*open_both(model.files["int8"]))
 
 
+class TagByTwoBlocks(Tag):
+    """Its head reads what the first block gives to the second, too."""
+
+    def lean_outputs(self, graph, hidden, inputs):
+        return super().lean_outputs(graph, hidden + graph.states["0"], inputs)
+
+
+@needs_kernel
+def test_a_head_that_reads_between_blocks_is_answered_by_litert(tmp_path, monkeypatch):
+    block = LeanGraph._block
+
+    def remembering(graph, name, *inputs):
+        states = vars(graph).setdefault("states", {})
+        states[name] = block(graph, name, *inputs)
+        return states[name]
+
+    monkeypatch.setattr(LeanGraph, "_block", remembering)
+    model = write_model(tmp_path, TagByTwoBlocks())
+    expect_the_same(*open_both(model.files["int8"]))
+
+
 @needs_kernel
 def test_float32_is_left_to_litert(classifier):
     expect_the_same(*open_both(classifier.files["float32"]))
@@ -321,6 +351,8 @@ def test_a_damaged_library_is_left_out(monkeypatch, tmp_path, content):
     monkeypatch.setattr(native, "_library", lambda: library)
     native.why_not.cache_clear()
     try:
+        # What `bert-cpu hardware` says.
+        assert native.why_not().startswith("_encoder.so can't be loaded: install")
         assert native.encoder_delegate(1) is None
     finally:
         native.why_not.cache_clear()

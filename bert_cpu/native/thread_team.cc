@@ -1,6 +1,9 @@
 #include "thread_team.h"
 
 #include <immintrin.h>
+#include <unistd.h>
+
+#include <system_error>
 
 namespace bert_cpu {
 namespace {
@@ -20,22 +23,38 @@ void wait_a_moment(int turn) {
 }
 
 ThreadTeam::~ThreadTeam() {
+  if (is_forked()) {
+    // Nobody would ever be joined, or leave the condition.
+    for (auto& thread : threads_) thread.detach();
+    (void)wakes_.release();
+    return;
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ends_ = true;
     ++runs_;
   }
-  wakes_.notify_all();
+  wakes_->notify_all();
   for (auto& thread : threads_) thread.join();
 }
 
+bool ThreadTeam::is_forked() const {
+  return !threads_.empty() && process_ != getpid();
+}
+
 void ThreadTeam::start() {
-  for (int member = 1; member < size; ++member)
-    threads_.emplace_back([this, member] { serve(member); });
+  process_ = getpid();
+  threads_.reserve(size);
+  try {
+    for (int member = 1; member < size; ++member)
+      threads_.emplace_back([this, member] { serve(member); });
+  } catch (const std::system_error&) {
+    // A limit of the system's: those that there are do all of the work.
+  }
 }
 
 void ThreadTeam::run(const std::function<void(int)>& work) {
-  if (size == 1) return work(0);
+  if (size == 1 || is_forked()) return work(0);
   work_ = &work;
   inside_.store(kOpen, std::memory_order_release);
   if (threads_.empty()) start();
@@ -45,7 +64,7 @@ void ThreadTeam::run(const std::function<void(int)>& work) {
     ++runs_;
     anybody_sleeps = asleep_ > 0;
   }
-  if (anybody_sleeps) wakes_.notify_all();
+  if (anybody_sleeps) wakes_->notify_all();
   work(0);
   inside_.fetch_sub(kOpen, std::memory_order_acq_rel);
   for (int turn = 0; inside_.load(std::memory_order_acquire) != 0; ++turn)
@@ -70,7 +89,7 @@ void ThreadTeam::serve(int member) {
     if (!is_called()) {
       std::unique_lock<std::mutex> lock(mutex_);
       ++asleep_;
-      wakes_.wait(lock, is_called);
+      wakes_->wait(lock, is_called);
       --asleep_;
     }
     seen = runs_.load(std::memory_order_acquire);

@@ -4,10 +4,13 @@
 // it a core, which is longer than a short text takes. It then helps with what is left.
 #pragma once
 
+#include <sys/types.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -55,8 +58,11 @@ class ThreadTeam {
   void start();
   void serve(int member);
   bool enter();
+  // Whether this is a copy of the process, which has none of its threads.
+  bool is_forked() const;
 
   std::vector<std::thread> threads_;
+  pid_t process_ = 0;  // That started them.
   const std::function<void(int)>* work_ = nullptr;
   std::atomic<unsigned> runs_{0};
   // How many threads are at work, and whether others may still begin.
@@ -64,7 +70,8 @@ class ThreadTeam {
   std::atomic<int> inside_{0};
   std::atomic<bool> ends_{false};
   std::mutex mutex_;
-  std::condition_variable wakes_;
+  std::unique_ptr<std::condition_variable> wakes_ =
+      std::make_unique<std::condition_variable>();
   int asleep_ = 0;
 };
 
