@@ -190,8 +190,8 @@ void KeysAndValues::set_rows(int row, int rows, const float* new_keys,
 }
 
 AttentionScratch::AttentionScratch(int length)
-    : scores(make_aligned<float>(size_t(kMostQueries) * round_up(length, 32))),
-      shares(make_aligned<uint32_t>(size_t(kMostQueries) * round_up(length, 32) / 2)) {}
+    : scores(make_unset<float>(size_t(kMostQueries) * round_up(length, 32))),
+      shares(make_unset<uint32_t>(size_t(kMostQueries) * round_up(length, 32) / 2)) {}
 
 void attend(const uint16_t* queries, int rows, const KeysAndValues& past, int length,
             const float* penalty, AttentionScratch& scratch, float* attended) {

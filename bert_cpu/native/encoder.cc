@@ -15,17 +15,18 @@ constexpr float kNoToken = -1e3f;
 
 }  // namespace
 
-// One thread's buffers, for the rows that it has taken.
+// One thread's buffers, for the rows that it has taken. Not even zeros are written
+// before it takes some: a machine may have more threads than a text has rows.
 struct Encoder::Worker {
   explicit Worker(const EncoderShape& s)
       : narrow(kMostChunk, s.hidden_size),
         wide(kMostChunk, s.intermediate_size),
         projected(
-            make_aligned<float>(size_t(kMostChunk) * round_up(3 * s.hidden_size, 64))),
-        grown(make_aligned<float>(size_t(kMostChunk) *
+            make_unset<float>(size_t(kMostChunk) * round_up(3 * s.hidden_size, 64))),
+        grown(make_unset<float>(size_t(kMostChunk) *
                                   round_up(s.intermediate_size, 64))),
-        summed(make_aligned<float>(size_t(kMostChunk) * round_up(s.hidden_size, 64))),
-        attended(make_aligned<float>(size_t(kMostChunk) * s.hidden_size)),
+        summed(make_unset<float>(size_t(kMostChunk) * round_up(s.hidden_size, 64))),
+        attended(make_unset<float>(size_t(kMostChunk) * s.hidden_size)),
         attention(s.length) {}
 
   QuantizedRows narrow, wide;

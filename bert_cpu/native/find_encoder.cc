@@ -32,12 +32,16 @@ class Finder {
   // Whether a product is a block's projections; notes the shape of all blocks.
   bool start(const GraphNode& node) {
     const GraphNode* reshape = graph_.next(node.output(), Op::kReshape);
-    if (!reshape || graph_.tensor(reshape->output()).dims->size != 3) return false;
+    if (!reshape || graph_.tensor(reshape->output()).dims->size != 3 ||
+        graph_.tensor(node.input(0)).dims->size != 2)
+      return false;
     const int* dims = graph_.tensor(reshape->output()).dims->data;
     found_.length = dims[0];
     found_.head_size = dims[2];
     found_.hidden_size = graph_.tensor(node.input(0)).dims->data[1];
-    if (found_.head_size % 16 || found_.hidden_size % found_.head_size) return false;
+    if (found_.head_size < 16 || found_.head_size % 16 || found_.hidden_size < 16 ||
+        found_.hidden_size % found_.head_size)
+      return false;
     found_.heads = found_.hidden_size / found_.head_size;
     found_.read = node.input(0);
     found_.states = -1;

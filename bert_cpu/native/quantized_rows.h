@@ -11,7 +11,7 @@ namespace bert_cpu {
 struct QuantizedRows {
   QuantizedRows(int rows, int columns)
       : columns(columns),
-        codes(make_aligned<uint8_t>(size_t(rows) * columns)),
+        codes(make_unset<uint8_t>(size_t(rows) * columns)),
         step(make_aligned<float>(rows)),
         zero(make_aligned<int32_t>(rows)) {}
 
