@@ -92,6 +92,8 @@ def outputs(interpreter, task, length, seed=0):
     [
         (Classify(), ODD),
         (Classify(), {"num_hidden_layers": 1}),
+        # The converter folds the last norm's gamma and beta into the head.
+        (Tag(), {"num_hidden_layers": 1}),
         (AnswerQuestions(), DEEP),
         (Embed(), NARROW | {"hidden_act": "gelu_new"}),
     ],

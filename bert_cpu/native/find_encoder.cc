@@ -106,7 +106,10 @@ class Finder {
       return std::nullopt;
     int residual = block.attention_norm.scaled;
     const int states = read_sum(product->output(), &residual);
-    if (states < 0 || !read_norm(states, rows, &block.output_norm)) return std::nullopt;
+    if (states < 0 || !read_norm(states, rows, &block.output_norm, true))
+      return std::nullopt;
+    next_ = nullptr;
+    if (block.output_norm.scaled < 0) return block;
     // Between the blocks nobody else may read; behind the last, anybody may.
     const GraphNode* reads_normed =
         graph_.among(block.output_norm.normed, Op::kFullyConnected);
@@ -203,7 +206,8 @@ class Finder {
     return add->output();
   }
 
-  bool read_norm(int x, int rows, FoundNorm* norm) {
+  // may_be_folded: its gamma and beta may be in the weights of a head that reads it.
+  bool read_norm(int x, int rows, FoundNorm* norm, bool may_be_folded = false) {
     const int hidden = found_.hidden_size;
     const GraphNode* mean = graph_.among(x, Op::kMean);
     const GraphNode* center = graph_.among(x, Op::kSub);
@@ -230,6 +234,10 @@ class Finder {
       return false;
     if (graph_.consumers(center->output()).size() != 1) return false;
     norm->normed = divide->output();
+    if (may_be_folded && !graph_.among(norm->normed, Op::kMul)) {
+      norm->gamma = norm->beta = norm->scaled = -1;
+      return graph_.has_shape(norm->normed, {rows, hidden});
+    }
     const GraphNode* scale = graph_.among(norm->normed, Op::kMul);
     if (!take(scale)) return false;
     norm->gamma = other_input(*scale, norm->normed);

@@ -16,6 +16,7 @@ struct FoundMatrix {
   int input, weights, bias, out, in;
 };
 
+// Without `gamma`, `beta` and `scaled` (-1) where a head has taken them in.
 struct FoundNorm {
   int gamma, beta, normed, scaled;
   float epsilon;

@@ -4,7 +4,7 @@
 namespace bert_cpu {
 
 struct LayerNorm {
-  const float* gamma;
+  const float* gamma;  // Null, as beta, for 1 and 0.
   const float* beta;
   float epsilon;
 
