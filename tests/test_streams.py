@@ -95,6 +95,36 @@ def test_compiled_layers_give_parts_and_gradients_as_of_the_whole(size):
         np.testing.assert_allclose(parts, whole, atol=2e-5)
 
 
+# Of ten examples of which three are there; some parts are empty, some are full.
+@pytest.mark.parametrize("num_streams", [1, 2, 4])
+def test_a_small_batch_in_the_shapes_of_a_full_one_is_the_same(num_streams):
+    config = BertConfig(**tiny_bundle.CONFIG)
+    encoder = build_encoder(config, 0.1, reads_first_token=True)
+    model = task_class("classify")().build(encoder, ["a", "b"], 0.1)
+    inputs = some_inputs(model, 3)
+    states = [v for v in model.variables if "seed" in v.path]
+    assert states
+    before = [v.numpy() for v in states]
+
+    def with_gradients(whole):
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)  # So that dropout takes the same.
+
+        @tf.function
+        def step():
+            with tf.GradientTape() as tape, compiled_kernels():
+                logits = in_streams(model, inputs, num_streams, True, whole)["logits"]
+                loss = tf.reduce_sum(tf.nn.softmax(logits)[:, 0])
+            return logits, tape.gradient(loss, model.trainable_variables)
+
+        logits, gradients = step()
+        return [logits, *map(tf.convert_to_tensor, gradients)]
+
+    assert with_gradients(0)[0].shape == (3, 2)
+    for plain, filled in zip(with_gradients(0), with_gradients(10), strict=True):
+        np.testing.assert_allclose(filled, plain, atol=2e-6)
+
+
 def test_parts_share_one_cast_of_each_kernel():
     config = BertConfig(**tiny_bundle.CONFIG)
     model = build_encoder(config, dropout=0.0, dtype="bfloat16")

@@ -42,16 +42,20 @@ def run_trial(directory: pathlib.Path) -> None:
     if not has_checkpoint(checkpoints) and plan["continues"]:
         _take_over(pathlib.Path(plan["continues"]), directory)
     run = assemble(settings, Cluster(), Screen(quiet=True))
-    progress = fit(
-        run.trainee,
-        dataclasses.replace(
-            settings, epochs=plan["last_epoch"], resume=has_checkpoint(checkpoints)
-        ),
-        Cluster(),
-        run.strategy,
-        run.manifest.fingerprint,
-        Screen(quiet=True),
-    )
+    try:
+        progress = fit(
+            run.trainee,
+            dataclasses.replace(
+                settings, epochs=plan["last_epoch"], resume=has_checkpoint(checkpoints)
+            ),
+            Cluster(),
+            run.strategy,
+            run.manifest.fingerprint,
+            Screen(quiet=True),
+        )
+    finally:
+        if run.ahead:
+            run.ahead.stop()
     trained = time.time()
     result: dict[str, Any] = {
         "metrics": _numbers(run.evaluation("validation")),

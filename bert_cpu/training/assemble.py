@@ -30,6 +30,7 @@ from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
 from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.class_weights import class_weights
 from bert_cpu.training.cluster.cluster import Cluster
+from bert_cpu.training.compile_ahead import CompileAhead
 from bert_cpu.training.evaluate import Evaluation
 from bert_cpu.training.loop import Trainee
 from bert_cpu.training.make_optimizer import make_optimizer, make_schedule
@@ -38,6 +39,7 @@ from bert_cpu.training.records import open_records
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.step import make_predict_step, make_train_step
 from bert_cpu.training.strategy import make_strategy
+from bert_cpu.training.streams import count_streams, share_out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Assembled:
     evaluation: Evaluation
     # How workers sum gradients: "memory", "network" or "none".
     gradient_sum: str
+    # What gets steps' programs ready, if something does; to be stopped with training.
+    ahead: CompileAhead | None
 
     @property
     def model(self) -> keras.Model:
@@ -133,7 +137,19 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         num_batches(manifest, settings) * settings.epochs,
         manifest.splits["train"].length_histogram,
     )
-    most_tokens = settings.batch_size // cluster.num_workers * manifest.max_length
+    batch_size = settings.batch_size // cluster.num_workers
+    ahead = None
+    # One thread has nothing idle; of workers, no more was measured.
+    if is_compiled and profile.threads > 1 and cluster.num_workers == 1:
+        ahead = CompileAhead(
+            model,
+            share_out(batch_size, count_streams()),
+            manifest.splits["train"].length_histogram,
+            manifest.max_length,
+            task.reads_first_token,
+        )
+        ahead.start()
+    most_tokens = batch_size * manifest.max_length
     # Gradients that wait for others are dense, and those of a table that is the head.
     is_dense = settings.accumulate > 1 or task.has_pretrained_head
     sum_gradients, gradient_sum = choose_gradient_sum(
@@ -164,6 +180,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
             spec,
             is_compiled,
             sum_gradients=sum_gradients,
+            batch_size=batch_size if is_compiled else 0,
         ),
         lambda epoch, skip: training_batches(
             manifest,
@@ -193,6 +210,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         trainee,
         evaluation,
         gradient_sum,
+        ahead,
     )
 
 

@@ -21,6 +21,7 @@ def make_train_step(
     is_compiled: bool = False,
     num_streams: int | None = None,
     sum_gradients: Callable | None = None,
+    batch_size: int = 0,
 ) -> Callable:
     """Compiles a step over one batch.
 
@@ -38,6 +39,8 @@ def make_train_step(
             the losses, which see the whole batch. None: as the threads are set.
         sum_gradients: over replicas, as `make_gradient_sum` makes it, which is told
             more there than it can be here.
+        batch_size: int. Examples in one replica's batches but an epoch's last. With
+            it, that one is computed in the shapes of the others; see `in_streams`.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -62,7 +65,9 @@ def make_train_step(
         with tf.GradientTape() as tape:
             with compiled_kernels(is_compiled):
                 inputs = _inputs_of(model, batch)
-                outputs = in_streams(model, inputs, num_streams, training=True)
+                outputs = in_streams(
+                    model, inputs, num_streams, training=True, whole=batch_size
+                )
             example_losses, counts = losses(batch, outputs)
             loss_sum = tf.reduce_sum(example_losses * batch["weight"])
         gradients = tape.gradient(loss_sum, variables)

@@ -45,9 +45,13 @@ def run_training(
     screen.say(_plan(run, cluster))
     evaluation.get_ready()
 
-    progress = fit(
-        run.trainee, settings, cluster, strategy, run.manifest.fingerprint, screen
-    )
+    try:
+        progress = fit(
+            run.trainee, settings, cluster, strategy, run.manifest.fingerprint, screen
+        )
+    finally:
+        if run.ahead:
+            run.ahead.stop()
     if not cluster.is_chief:
         wait_for_all(strategy, cluster)
         return {}
