@@ -28,10 +28,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"bert-cpu {bert_cpu.__version__}")
         return 0
-    code = report_errors(lambda: _parse(arguments).run())
-    if is_program and arguments[:1] == ["predict"]:
+    commands: list[object] = []
+
+    def run():
+        command = _parse(arguments)
+        commands.append(command)
+        return command.run()
+
+    code = report_errors(run)
+    if is_program and _leaves_nothing(arguments, commands, code):
         leave_at_once(code)
     return code
+
+
+def _leaves_nothing(arguments, commands, code):
+    """Whether nothing is left to put in order: no worker waits for this one."""
+    if arguments[:1] == ["train"] and commands and code == 0:
+        from bert_cpu.commands.trains_alone import trains_alone
+
+        return trains_alone(commands[0])
+    return arguments[:1] == ["predict"]
 
 
 def _parse(arguments):

@@ -286,6 +286,26 @@ def test_other_commands_leave_as_python_does():
     assert (done.returncode, done.stdout) == (2, "late\n")
 
 
+@pytest.mark.parametrize(
+    "index, code, printed",
+    [("None", 0, ""), ("None", 130, "late\n"), ("0", 0, "late\n")],
+)
+def test_training_leaves_at_once_if_it_is_done_and_alone(index, code, printed):
+    done = run_python(
+        "import atexit, sys; from bert_cpu import cli\n"
+        "from bert_cpu.subcommands import Train\n"
+        "atexit.register(print, 'late')\n"
+        f"Train.run = lambda command: {code}\n"
+        f"index = {index}\n"
+        "given = ['train', '--data', 'texts.csv']\n"
+        "if index is not None:\n"
+        "    given += ['--cluster', 'a:1,b:1', '--index', str(index)]\n"
+        "sys.argv[1:] = given\n"
+        "sys.exit(cli.main())"
+    )
+    assert (done.returncode, done.stdout) == (code, printed), done.stderr
+
+
 def test_what_can_not_be_said_is_left_to_python():
     done = run_python(
         "import sys; from bert_cpu.commands.leave_at_once import leave_at_once\n"
