@@ -19,7 +19,13 @@ from bert_cpu.training.compile_ahead import CompileAhead
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-@pytest.mark.parametrize("dtype, reads", [("bfloat16", "first"), ("float32", "all")])
+@pytest.mark.parametrize(
+    "dtype, reads",
+    [
+        ("bfloat16", "first"),
+        pytest.param("float32", "all", marks=pytest.mark.slow),
+    ],
+)
 def test_steps_compile_nothing_that_was_compiled_ahead(dtype, reads):
     run = subprocess.run(
         [sys.executable, HERE / "compiling_ahead.py", dtype, reads],
@@ -97,7 +103,10 @@ def test_no_weight_and_no_seed_changes():
         tf.debugging.assert_equal(variable.value, value)
 
 
-def test_a_mistake_is_left_to_the_steps():
-    ahead = CompileAhead(types.SimpleNamespace(_flatten_layers=list), [2], {8: 1}, 8, 0)
+def test_a_mistake_is_left_to_the_steps(recwarn):
+    model = types.SimpleNamespace(_flatten_layers=list)  # Without a block.
+    ahead = CompileAhead(model, [2], {8: 1}, 8, False)
     ahead.start()
     ahead._thread.join()
+    # Pytest would warn of what a thread raised.
+    assert not [each for each in recwarn if "thread" in str(each.message).lower()]

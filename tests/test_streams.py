@@ -96,7 +96,14 @@ def test_compiled_layers_give_parts_and_gradients_as_of_the_whole(size):
 
 
 # Of ten examples of which three are there; some parts are empty, some are full.
-@pytest.mark.parametrize("num_streams", [1, 2, 4])
+@pytest.mark.parametrize(
+    "num_streams",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        2,
+        pytest.param(4, marks=pytest.mark.slow),
+    ],
+)
 def test_a_small_batch_in_the_shapes_of_a_full_one_is_the_same(num_streams):
     config = BertConfig(**tiny_bundle.CONFIG)
     encoder = build_encoder(config, 0.1, reads_first_token=True)

@@ -33,6 +33,12 @@ def make_compile_block(block) -> tuple[Callable[[int], None], Callable]:
     seed = tf.zeros([2], tf.int32)
     rates = {block._attention_dropout.rate, block._output_dropout.rate}
 
+    def norm_with(rate):
+        def norm(x, change, gamma, beta):
+            return add_and_norm(x, change, gamma, beta, block.epsilon, rate, seed)
+
+        return norm
+
     @tf.function(input_signature=[_INT], autograph=False)
     def compile_rows(tokens):
         wide = tf.zeros([tokens, block.intermediate_size], dtype)
@@ -41,13 +47,8 @@ def make_compile_block(block) -> tuple[Callable[[int], None], Callable]:
         done = [_both_ways(block.activation, wide)]
         for rate in rates:
             with tf.control_dependencies(done):
-                of_norm = _both_ways(
-                    lambda *given, rate=rate: add_and_norm(
-                        *given, block.epsilon, rate, seed
-                    ),
-                    *(tf.identity(each) for each in (x, x, scale, scale)),
-                )
-            done.append(of_norm)
+                given = [tf.identity(each) for each in (x, x, scale, scale)]
+            done.append(_both_ways(norm_with(rate), *given))
         return done  # All: what nobody asks for, TensorFlow leaves out.
 
     @tf.function(input_signature=[_INT, _INT], autograph=False)
