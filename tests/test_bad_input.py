@@ -706,6 +706,19 @@ def test_a_run_that_is_not_converted(run_copy):
     )
 
 
+def test_what_is_no_run_is_not_to_be_converted(run_copy):
+    """Neither a folder of anything, nor the bundle of a run, has a NAME for make."""
+    for other in ("runs", "runs/run/bundle"):
+        assert bert_cpu("predict", other, "film").mistake == (
+            f"'{other}' has no converted model (no model.json), and is no run that "
+            "could be converted. Name a run, such as runs/NAME."
+        )
+    assert bert_cpu("predict", "runs/run/config.json", "film").mistake == (
+        "'runs/run/config.json' is a file, but a directory with a converted model was "
+        "expected. Name a run, such as runs/NAME."
+    )
+
+
 def test_damaged_records_of_a_run(run_copy):
     flip(run_copy / "records" / "train-00000-of-00001.tfrecord", 20)
     said = bert_cpu("evaluate", "--name", "run", "--split", "train").mistake

@@ -91,18 +91,7 @@ def open_model(
     Raises:
         UserError: if there is none, or of a task that this program can't answer.
     """
-    directory = pathlib.Path(directory)
-    if not directory.is_dir():
-        raise UserError(
-            f"There is no directory '{directory}'. Name a run, such as runs/NAME."
-        )
-    if not (directory / "model.json").exists():
-        directory = directory / "tflite"
-        if not directory.is_dir():
-            raise UserError(
-                f"'{directory.parent}' has no converted model. Run "
-                f"`make tflite NAME={directory.parent.resolve().name}` first."
-            )
+    directory = _with_model(pathlib.Path(directory))
 
     def restore(name: str, options: dict[str, Any]) -> Task:
         task = restore_task(name, options)
@@ -121,3 +110,29 @@ def open_model(
         variant = "float32"
     threads = threads or answering.threads
     return TFLiteModel.open(directory, restore, threads, variant, reading)
+
+
+def _with_model(directory: pathlib.Path) -> pathlib.Path:
+    """The directory with the model's files: `directory`, or the one of that run."""
+    if directory.is_file():
+        raise UserError(
+            f"'{directory}' is a file, but a directory with a converted model was "
+            "expected. Name a run, such as runs/NAME."
+        )
+    if not directory.is_dir():
+        raise UserError(
+            f"There is no directory '{directory}'. Name a run, such as runs/NAME."
+        )
+    if (directory / "model.json").exists():
+        return directory
+    if (directory / "tflite").is_dir():
+        return directory / "tflite"
+    if any((directory / part).is_dir() for part in ("checkpoints", "bundle")):
+        raise UserError(
+            f"'{directory}' has no converted model. Run "
+            f"`make tflite NAME={directory.resolve().name}` first."
+        )
+    raise UserError(
+        f"'{directory}' has no converted model (no model.json), and is no run that "
+        "could be converted. Name a run, such as runs/NAME."
+    )
