@@ -265,6 +265,16 @@ def test_texts_that_look_like_options_follow_two_dashes():
             "bert-cpu predict --help.",
         ),
         (
+            "search",
+            "MODEL is missing: A run's directory, of a model of the task embed. See "
+            "bert-cpu search --help.",
+        ),
+        (
+            "search runs/a query",
+            "--file is missing: A csv, tsv, jsonl or txt file with the texts to look "
+            "through. See bert-cpu search --help.",
+        ),
+        (
             "hardware --batch-size 0",
             "--batch-size is 0, but must be 1 or more. See bert-cpu hardware --help.",
         ),

@@ -1,5 +1,6 @@
 """From a csv to answers by the commands that a newcomer types."""
 
+import codecs
 import json
 import os
 import shlex
@@ -201,6 +202,13 @@ def test_texts_come_from_standard_input(reviews_run, expected):
     lines = "\r\n".join(TEXTS).encode()
     outcome = succeed("predict", reviews_run.directory, "--json", stdin=lines)
     assert answers(outcome) == expected
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_text(reviews_run):
+    lines = codecs.BOM_UTF8 + b"film\nfilm\n"
+    outcome = succeed("predict", reviews_run.directory, "--json", stdin=lines)
+    first, second = answers(outcome)
+    assert first == second
 
 
 def test_an_answer_is_one_line_whatever_the_text_holds(reviews_run, tmp_path):

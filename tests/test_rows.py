@@ -133,7 +133,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path, name):
             "PK",
             r"ends in '\.xlsx', which is not known.*\.csv, \.tsv, \.jsonl",
         ),
-        ("a", "text", r"ends in '', which is not known"),
+        ("a", "text", r"/a' has no ending to know it by\. Give a file that ends in"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_line(tmp_path, name, content, message):

@@ -19,7 +19,11 @@ _PLAIN = (
         r"\2 is \1, but must be one of \3",
     ),
     (r"Missing value for argument '(\S+)'\..*", r"\1 has no value behind it"),
-    (r"Missing from \S+ \w+: (\S+) (.*?)\.? \(required\)", r"\1 is missing: \2"),
+    # Of several, the first. Between an option and what it is stands its kind: STR.
+    (
+        r"Missing from \S+ \w+: (\S+)(?: [A-Z]{2,}(?= [A-Z]))? (.*?)\.? \(required\).*",
+        r"\1 is missing: \2",
+    ),
     (r"Expected one of \{(.*)\}", r"A command is missing. Choose one of \1"),
 )
 

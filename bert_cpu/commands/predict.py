@@ -206,6 +206,8 @@ def _from_lines(is_pair: bool) -> Iterator[_Asked]:
     lines = sys.stdin.buffer
     for number, line in enumerate(lines, start=1):
         position = f"Line {number} of standard input"
+        if number == 1:  # As of files: some programs begin UTF-8 by a mark.
+            line = line.removeprefix(b"\xef\xbb\xbf")
         try:
             text = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:

@@ -52,9 +52,10 @@ def read_rows(
             f"ends in {suffixes}."
         )
     if read is None:
+        ending = f"ends in '{path.suffix}', which is not known"
         raise UserError(
-            f"'{path}' ends in '{path.suffix}', which is not known. Give a file "
-            f"that ends in {suffixes}."
+            f"'{path}' {ending if path.suffix else 'has no ending to know it by'}. "
+            f"Give a file that ends in {suffixes}."
         )
     if not path.exists():
         raise UserError(f"There is no file '{path}'. Check the name.")
