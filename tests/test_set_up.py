@@ -182,3 +182,11 @@ def test_locks_name_a_hash_for_every_release_and_no_address():
         assert "://" not in text, lock
         assert "--index" not in text, lock
         assert "--find-links" not in text, lock
+
+
+@pytest.mark.parametrize("written", ["records", "runs", "sweeps"])
+def test_git_leaves_out_what_commands_write_by_default(written):
+    if not (PROJECT / ".git").exists():
+        pytest.skip("not a clone")
+    asked = ["git", "check-ignore", "--quiet", f"{written}/mine"]
+    assert subprocess.run(asked, cwd=PROJECT, check=False).returncode == 0
