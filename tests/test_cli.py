@@ -281,8 +281,8 @@ def test_texts_that_look_like_options_follow_two_dashes():
         ("hardware --threads -1", "--threads is -1, but must be 0 or more."),
         (
             "hardware --encoder nowhere",
-            "--encoder 'nowhere' has no config.json, nor a bert_config.json beside its "
-            "*.ckpt.index. Give minilm, or the directory of a BERT checkpoint.",
+            "--encoder 'nowhere' is no directory here. Give minilm, or the directory "
+            "of a BERT checkpoint.",
         ),
         (
             "predict runs/nowhere text",

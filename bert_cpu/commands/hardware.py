@@ -49,6 +49,11 @@ def run(
     shape = None
     if encoder is not None:
         directory = minilm_directory() if encoder == "minilm" else encoder
+        if not pathlib.Path(directory).is_dir():
+            raise UserError(
+                f"--encoder '{encoder}' is no directory here. Give minilm, or the "
+                "directory of a BERT checkpoint."
+            )
         path = find_encoder_config(pathlib.Path(directory))
         if not path.is_file():
             raise UserError(
