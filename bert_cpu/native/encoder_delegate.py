@@ -58,7 +58,7 @@ def why_not() -> str | None:
         return f"the processor lacks {' '.join(sorted(missing))}"
     library = _library()
     if library is None:
-        return "it was not built: install bert_cpu where g++ is"
+        return "the kernel was not built: install bert_cpu where g++ is"
     try:
         # LiteRT prints a traceback for what is no such library.
         ctypes.CDLL(str(library)).tflite_plugin_create_delegate  # noqa: B018
