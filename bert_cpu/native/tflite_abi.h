@@ -1,8 +1,8 @@
 // What of TensorFlow Lite's C interface a delegate needs.
 //
 // LiteRT's wheel brings no headers, so the structures are declared here, field for
-// field as tensorflow/lite/core/c/common.h and builtin_op_data.h lay them out. Fields
-// are only ever added at the end of them.
+// field as tensorflow/lite/core/c/common.h and builtin_op_data.h lay them out, in
+// LiteRT 2.3. Another major version may do so otherwise: setup.cfg allows none.
 #pragma once
 
 #include <cstddef>
