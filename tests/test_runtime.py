@@ -261,6 +261,9 @@ def test_missing_run_is_said(tmp_path):
 
 
 def test_run_that_was_not_converted_is_told_how(tmp_path):
+    with pytest.raises(UserError, match="is no run that could be converted"):
+        open_model(tmp_path)
+    (tmp_path / "bundle").mkdir()
     with pytest.raises(UserError, match=f"make tflite NAME={tmp_path.name}` first"):
         open_model(tmp_path)
 
