@@ -23,8 +23,8 @@ struct Encoder::Worker {
         wide(kMostChunk, s.intermediate_size),
         projected(
             make_unset<float>(size_t(kMostChunk) * round_up(3 * s.hidden_size, 64))),
-        grown(make_unset<float>(size_t(kMostChunk) *
-                                  round_up(s.intermediate_size, 64))),
+        grown(
+            make_unset<float>(size_t(kMostChunk) * round_up(s.intermediate_size, 64))),
         summed(make_unset<float>(size_t(kMostChunk) * round_up(s.hidden_size, 64))),
         attended(make_unset<float>(size_t(kMostChunk) * s.hidden_size)),
         attention(s.length) {}
@@ -38,8 +38,8 @@ Encoder::Encoder(EncoderShape shape, std::vector<Block> blocks, ThreadTeam* team
     : shape_(shape),
       blocks_(std::move(blocks)),
       team_(team),
-      states_(make_aligned<float>(size_t(shape.length + 1) *
-                                  round_up(shape.hidden_size, 64))),
+      states_(
+          make_aligned<float>(size_t(shape.length) * round_up(shape.hidden_size, 64))),
       normed_(
           make_aligned<float>(size_t(shape.length) * round_up(shape.hidden_size, 64))),
       penalty_(make_aligned<float>(round_up(shape.length, 32))),

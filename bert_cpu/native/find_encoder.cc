@@ -170,8 +170,7 @@ class Finder {
     if (scores.input(0) != query || graph_.consumers(query).size() != 1) return -1;
     const GraphNode* add = graph_.next(scores.output(), Op::kAdd);
     if (!take(add) || has_activation(*add)) return -1;
-    const int penalty =
-        add->input(0) == scores.output() ? add->input(1) : add->input(0);
+    const int penalty = other_input(*add, scores.output());
     if (found_.blocks.empty()) found_.penalty = penalty;
     if (penalty != found_.penalty) return -1;
     if (!graph_.has_shape(penalty, {1, found_.length})) return -1;
@@ -200,7 +199,7 @@ class Finder {
   int read_sum(int tensor, int* residual) {
     const GraphNode* add = graph_.next(tensor, Op::kAdd);
     if (!take(add) || has_activation(*add)) return -1;
-    const int other = add->input(0) == tensor ? add->input(1) : add->input(0);
+    const int other = other_input(*add, tensor);
     if (*residual >= 0 && other != *residual) return -1;
     *residual = other;
     return add->output();

@@ -22,10 +22,9 @@ void LayerNorm::operator()(const float* x, int columns, float* normed, float* y)
     const __m512 centered = _mm512_sub_ps(_mm512_loadu_ps(x + i), mean);
     const __m512 unit = _mm512_mul_ps(centered, factor);
     _mm512_storeu_ps(normed + i, unit);
-    const __m512 scaled =
-        gamma ? _mm512_fmadd_ps(unit, _mm512_loadu_ps(gamma + i),
-                                _mm512_loadu_ps(beta + i))
-              : unit;
+    const __m512 scaled = gamma ? _mm512_fmadd_ps(unit, _mm512_loadu_ps(gamma + i),
+                                                  _mm512_loadu_ps(beta + i))
+                                : unit;
     _mm512_storeu_ps(y + i, scaled);
   }
 }

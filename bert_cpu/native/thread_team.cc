@@ -38,9 +38,7 @@ ThreadTeam::~ThreadTeam() {
   for (auto& thread : threads_) thread.join();
 }
 
-bool ThreadTeam::is_forked() const {
-  return !threads_.empty() && process_ != getpid();
-}
+bool ThreadTeam::is_forked() const { return !threads_.empty() && process_ != getpid(); }
 
 void ThreadTeam::start() {
   process_ = getpid();
