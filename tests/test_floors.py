@@ -25,7 +25,7 @@ FLOORS = {
     "mark": 0.1,
     "target": 0.1,
     "text": 0.2,
-    "native": 0.2,
+    "native": 0.1,
     "task": 0.3,
     "runtime": 1,
     "hardware": 1,

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from tiny_records import rows_of_lengths, source_of, tokenizer
 
 from bert_cpu.data import prepare as prepare_module
+from bert_cpu.data import serialize
+from bert_cpu.data.framed_example import plain_framed_example
 from bert_cpu.data.pieces import plan, run_pieces
 from bert_cpu.data.pieces.merge_parts import merge_parts
 from bert_cpu.data.pieces.part import read_part_option
@@ -96,6 +98,13 @@ def test_parts_join_to_what_one_machine_prepares(count, task_type, form, random)
         merge_parts(places, merged)
         assert content_of(merged) == whole(task_type, form)
         assert len(os.listdir(name)) == count + 1
+
+
+@pytest.mark.parametrize("task_type", [Classify, tiny_records.ReadAll])
+def test_python_alone_writes_the_same(tmp_path, monkeypatch, task_type):
+    monkeypatch.setattr(serialize, "framed_example", plain_framed_example)
+    prepare(tmp_path / "records", task=task_type())
+    assert content_of(tmp_path / "records") == whole(task_type, "tfrecord")
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bert_cpu.data.features import Features, Window
 from bert_cpu.data.hdf5 import HDF5Reader, HDF5Writer
 from bert_cpu.data.pieces.shard_of import shard_of
-from bert_cpu.data.serialize import serialize
+from bert_cpu.data.serialize import Serializer
 from bert_cpu.data.tfrecords import parse_records, read_kept
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
@@ -91,15 +91,14 @@ class TFRecordWriter(contextlib.AbstractContextManager):
     def __init__(self, directory, split, targets, num_examples, shard_size):
         count = max(1, -(-num_examples // shard_size))
         names = [f"{split}-{i:05d}-of-{count:05d}.tfrecord" for i in range(count)]
-        self._shards = [tf.io.TFRecordWriter(str(directory / name)) for name in names]
-        self._targets, self._number = targets, 0
+        self._shards = [(directory / name).open("wb") for name in names]
+        self._serialize, self._number = Serializer(targets), 0
         self.shard_windows = dict.fromkeys(names, 0)
 
     def write(self, features):
         shard = shard_of(self._number, len(self._shards))
         self._number += 1
-        for record in serialize(features, self._targets):
-            self._shards[shard].write(record)
+        self._shards[shard].writelines(self._serialize(features))
         self.shard_windows[list(self.shard_windows)[shard]] += len(features.windows)
 
     def __exit__(self, *exception):

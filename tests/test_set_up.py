@@ -56,8 +56,9 @@ def test_make_alone_lists_every_target_in_one_line(make):
     assert all(len(words) == 3 for words in listed)
 
 
-def test_a_changed_kernel_is_compiled_anew(make, tmp_path):
-    source = tmp_path / "bert_cpu/native/encoder.cc"
+@pytest.mark.parametrize("name", ["encoder.cc", "prepare/module.cc"])
+def test_changed_code_in_cpp_is_compiled_anew(make, tmp_path, name):
+    source = tmp_path / "bert_cpu/native" / name
     source.parent.mkdir(parents=True)
     source.touch()
     os.utime(source, (1, 1))

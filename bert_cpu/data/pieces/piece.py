@@ -14,7 +14,7 @@ from bert_cpu.data.features import Featurizer
 from bert_cpu.data.lacks_label import lacks_label
 from bert_cpu.data.pieces.plan import Plan
 from bert_cpu.data.pieces.shard_of import shard_of
-from bert_cpu.data.serialize import frame, serialize
+from bert_cpu.data.serialize import Serializer
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.no_search_for_garbage import no_search_for_garbage
@@ -86,6 +86,7 @@ class PieceWriter:
         names = ("examples", "cut_texts", "empty_texts", "unknown_tokens")
         counts = dict.fromkeys(names, 0)
         first = number * plan.splits[split].piece_size
+        serialize = Serializer(task.targets)
         for index, features in enumerate(self._featurizer(posed), start=first):
             counts["empty_texts"] += features.is_empty
             counts["cut_texts"] += features.is_cut
@@ -99,7 +100,7 @@ class PieceWriter:
             if task.has_labels:
                 labels.update(task.label_names(features.example))
             shard = shards[shard_of(index, len(shards))]
-            shard.extend(map(frame, serialize(features, task.targets)))
+            shard.extend(serialize(features))
         path = piece_path(directory, split, number)
         # Waiting for the disk twice a piece took a sixth of all time. A killed process
         # leaves to the system what it wrote; of a power failure the digest tells.
