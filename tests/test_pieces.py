@@ -31,6 +31,7 @@ from bert_cpu.data.prepare import prepare_part, prepare_records
 from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.tasks.classify import Classify
+from bert_cpu.text import chunk_memory
 
 ROWS = rows_of_lengths([5 + number % 9 for number in range(90)])
 ROWS[7:7] = [("", "neg"), (" ", "pos")]  # Left out, and so not to be counted on.
@@ -103,6 +104,7 @@ def test_parts_join_to_what_one_machine_prepares(count, task_type, form, random)
 @pytest.mark.parametrize("task_type", [Classify, tiny_records.ReadAll])
 def test_python_alone_writes_the_same(tmp_path, monkeypatch, task_type):
     monkeypatch.setattr(serialize, "framed_example", plain_framed_example)
+    monkeypatch.setattr(chunk_memory, "compiled", lambda: None)
     prepare(tmp_path / "records", task=task_type())
     assert content_of(tmp_path / "records") == whole(task_type, "tfrecord")
 

@@ -12,6 +12,7 @@ from transformers import BertTokenizerFast
 from bert_cpu.errors import UserError
 from bert_cpu.text import chunk_ids
 from bert_cpu.text.chunk_ids import ChunkIds, parts_at_spaces
+from bert_cpu.text.chunk_memory import PlainChunkMemory
 from bert_cpu.text.remembering_reader import RememberingReader, is_remembered
 from bert_cpu.text.windows import WindowReader, uncut
 
@@ -46,6 +47,9 @@ def tokenizer(kind="uncased"):
 
 
 CHUNK_IDS = {kind: ChunkIds(tokenizer(kind)) for kind in KINDS}
+PLAIN_CHUNK_IDS = {kind: ChunkIds(tokenizer(kind)) for kind in KINDS}
+for each in PLAIN_CHUNK_IDS.values():
+    each._memory = PlainChunkMemory(80_000, 64)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,7 +59,8 @@ CHUNK_IDS = {kind: ChunkIds(tokenizer(kind)) for kind in KINDS}
 def test_ids_are_those_of_the_tokenizer(kind, texts):
     # One memory for all examples, so that most words have been met before.
     encodings = tokenizer(kind).encode_batch(texts, add_special_tokens=False)
-    assert CHUNK_IDS[kind](texts) == [each.ids for each in encodings]
+    expected = [each.ids for each in encodings]
+    assert CHUNK_IDS[kind](texts) == PLAIN_CHUNK_IDS[kind](texts) == expected
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=4), LENGTHS)
@@ -77,7 +82,7 @@ def test_a_full_memory_is_emptied(monkeypatch):
     for text in ("a b c", "d e f", "a d", "love film"):
         encoding = tokenizer().encode(text, add_special_tokens=False)
         assert read([text]) == [encoding.ids]
-        assert len(read._known) <= 3
+        assert len(read._memory) <= 3
 
 
 def test_texts_of_new_words_are_left_to_the_tokenizer():

@@ -13,8 +13,8 @@ def compiled() -> Any | None:
     """The module of functions that are also there in Python, and give the same.
 
     Returns:
-        It has `framed_example`. None where no compiler was when bert_cpu was
-        installed, and with BERT_CPU_KERNEL=0.
+        It has `framed_example` and `ChunkMemory`. None where no compiler was when
+        bert_cpu was installed, and with BERT_CPU_KERNEL=0.
     """
     if os.environ.get(SWITCH) == "0":
         return None

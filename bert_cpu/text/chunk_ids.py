@@ -4,11 +4,12 @@ A tokenizer of BERT's kind never joins what a space parts: a text's tokens are t
 its chunks, one behind the other. Most chunks of a text have been met before.
 """
 
-import itertools
 import json
 from collections.abc import Sequence
 
 from tokenizers import Tokenizer
+
+from bert_cpu.text.chunk_memory import chunk_memory
 
 # Chunks that are kept: some 20 MB. Then all are forgotten, and it begins anew.
 _MOST_CHUNKS = 80_000
@@ -41,7 +42,8 @@ class ChunkIds:
         self._between = ""
         if self._between_id is not None:
             self._between = f" {added[self._between_id].content} "
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._memory = chunk_memory(_MOST_CHUNKS, _LONGEST_KEPT, tokenizer)
+        self._num_new = 0  # Characters in the new chunks of a batch.
         self._poor_batches = 0
 
     @property
@@ -54,45 +56,31 @@ class ChunkIds:
         Raises:
             UnicodeEncodeError, TypeError: if a text holds half of a surrogate pair.
         """
-        chunked = [_spaced(text).split(" ") for text in texts]
-        new = set(itertools.chain.from_iterable(chunked)).difference(self._known)
-        self._learn(list(new))
-        is_poor = sum(map(len, new)) > _POOR_SHARE * sum(map(len, texts))
+        read = self._memory.read(list(texts), self._learn)
+        is_poor = self._num_new > _POOR_SHARE * sum(map(len, texts))
         self._poor_batches = self._poor_batches + 1 if is_poor else 0
-        known = self._known
-        ids_of = known.__getitem__
-        join = itertools.chain.from_iterable
-        read = [list(join(map(ids_of, chunks))) for chunks in chunked]
-        if len(known) > _MOST_CHUNKS:
-            known.clear()
-        else:
-            for chunk in new:
-                if len(chunk) > _LONGEST_KEPT:
-                    del known[chunk]
         return read
 
     def _learn(self, chunks):
+        self._num_new = sum(map(len, chunks))
         groups = [
             chunks[place : place + _READ_TOGETHER]
             for place in range(0, len(chunks), _READ_TOGETHER)
         ]
         if self._between_id is None:
             groups = [[chunk] for chunk in chunks]
+        learned = []
         texts = map(self._between.join, groups)
         for group, ids in zip(groups, self._encode(list(texts)), strict=True):
             parts = list(_parts(ids, self._between_id))
             if len(parts) != len(group):  # A chunk has that word in it.
                 parts = self._encode(group)
-            self._known.update(zip(group, map(tuple, parts), strict=True))
+            learned += parts
+        return learned
 
     def _encode(self, texts):
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
-
-
-def _spaced(text):
-    """With a space for what the normalizer makes one of, whatever else it does."""
-    return text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
 
 
 def _parts(ids, between_id):
