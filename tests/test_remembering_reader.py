@@ -66,7 +66,7 @@ def test_ids_are_those_of_the_tokenizer(kind, texts):
 @given(st.lists(TEXTS, min_size=1, max_size=4), LENGTHS)
 def test_readings_are_those_of_a_window_reader(texts, max_length):
     plain = WindowReader(tokenizer(), max_length)
-    reader = RememberingReader(plain, tokenizer(), max_length, str.swapcase)
+    reader = RememberingReader(lambda: plain, tokenizer(), max_length, str.swapcase)
     pairs = [(text, None) for text in texts]
     swapped = [(text.swapcase(), None) for text in texts]
     for actual, expected in zip(reader(pairs), plain(swapped), strict=True):
@@ -100,7 +100,7 @@ def test_texts_of_new_words_are_left_to_the_tokenizer():
 
 def test_pairs_and_what_does_not_pay_are_read_by_the_tokenizer():
     plain = WindowReader(tokenizer(), 8)
-    reader = RememberingReader(plain, tokenizer(), 8, str)
+    reader = RememberingReader(lambda: plain, tokenizer(), 8, str)
     (pair,) = reader([("a b", "love film a b c")])
     (expected,) = plain([("a b", "love film a b c")])
     assert pair.windows[0].ids == expected.windows[0].ids
@@ -110,7 +110,8 @@ def test_pairs_and_what_does_not_pay_are_read_by_the_tokenizer():
 
 
 def test_half_a_surrogate_pair_is_refused_as_ever():
-    reader = RememberingReader(WindowReader(tokenizer(), 8), tokenizer(), 8, str)
+    plain = WindowReader(tokenizer(), 8)
+    reader = RememberingReader(lambda: plain, tokenizer(), 8, str)
     with pytest.raises(UserError, match="half of a surrogate pair"):
         reader([("a \ud83d", None)])
 

@@ -1,6 +1,7 @@
 """From examples to token ids and targets, many at a time."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from bert_cpu.example import Example
 from bert_cpu.task import Task
 from bert_cpu.text.preprocess import Preprocess
 from bert_cpu.text.remembering_reader import RememberingReader, is_remembered
-from bert_cpu.text.windows import Pair, Reading, WindowReader, uncut
+from bert_cpu.text.windows import Pair, Reading, WindowReader, as_uncut
 
 # Enough texts that the tokenizer's threads have work, few enough to hold.
 _BATCH_SIZE = 1000
@@ -64,8 +65,8 @@ class Featurizer:
         self._labels = labels
         clean = preprocess or Preprocess()
         stand_ins = task.stand_ins(tokenizer)
-        self._read: Callable[[Sequence[Pair]], list[Reading]]
-        self._read = plain = WindowReader(
+        make_plain = functools.partial(
+            WindowReader,
             tokenizer,
             max_length,
             task.too_long,
@@ -74,10 +75,13 @@ class Featurizer:
             clean,
             stand_ins,
         )
-        if task.too_long == "cut" and not task.reads_apart and not stand_ins:
-            copy = uncut(tokenizer)
-            if is_remembered(copy):
-                self._read = RememberingReader(plain, copy, max_length, clean)
+        own = as_uncut(tokenizer)
+        is_whole = task.too_long == "cut" and not task.reads_apart and not stand_ins
+        self._read: Callable[[Sequence[Pair]], list[Reading]]
+        if is_whole and is_remembered(own):
+            self._read = RememberingReader(make_plain, own, max_length, clean)
+        else:
+            self._read = make_plain()
 
     def __call__(self, examples: Iterable[Example]) -> Iterator[Features]:
         """Yields the features of each example, in order."""

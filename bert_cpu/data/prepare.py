@@ -32,7 +32,7 @@ from bert_cpu.data.sources.source import Source
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
 from bert_cpu.text.preprocess import Preprocess
-from bert_cpu.text.windows import tokenizer_sha256
+from bert_cpu.text.windows import tokenizer_sha256, uncut
 
 Engine = Literal["processes", "ray"]
 # Bytes of text from which another process is worth its start, of half a second.
@@ -158,6 +158,7 @@ def _written(
     source = keep_small(source)
     counts = count_labels(source, task)
     labels = order_labels(source, counts, task)
+    own = uncut(tokenizer.backend_tokenizer)
     preprocess = Preprocess(settings.normalize, settings.stop_words, settings.stem)
     plan = make_plan(
         source.name,
@@ -165,7 +166,7 @@ def _written(
         task,
         labels,
         counts,
-        tokenizer_sha256(tokenizer.backend_tokenizer),
+        tokenizer_sha256(own),
         preprocess.to_dict(),
     )
     name = "/".join(map(str, part))
@@ -173,7 +174,7 @@ def _written(
         writer = PieceWriter(
             plan,
             task,
-            tokenizer.backend_tokenizer,
+            own,
             tokenizer.unk_token_id,
             pieces.absolute(),
         )

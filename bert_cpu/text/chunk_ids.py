@@ -4,10 +4,9 @@ A tokenizer of BERT's kind never joins what a space parts: a text's tokens are t
 its chunks, one behind the other. Most chunks of a text have been met before.
 """
 
-import json
 from collections.abc import Sequence
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from bert_cpu.text.chunk_memory import chunk_memory
 
@@ -98,20 +97,21 @@ def parts_at_spaces(tokenizer: Tokenizer) -> bool:
     It is so for the pipeline of BERT, with words of its own (such as [MASK]) that
     hold no white space and take none from beside them.
     """
-    rules = json.loads(tokenizer.to_str())
-    normalizer, pre_tokenizer = rules["normalizer"] or {}, rules["pre_tokenizer"] or {}
+    normalizer = tokenizer.normalizer
     return (
-        normalizer.get("type") == "BertNormalizer"
-        and normalizer.get("clean_text") is True
-        and pre_tokenizer == {"type": "BertPreTokenizer"}
-        and rules["model"].get("type") == "WordPiece"
-        and not any(map(_may_reach_over_spaces, rules["added_tokens"]))
+        isinstance(normalizer, normalizers.BertNormalizer)
+        and normalizer.clean_text
+        and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+        and isinstance(tokenizer.model, models.WordPiece)
+        and not any(
+            map(_may_reach_over_spaces, tokenizer.get_added_tokens_decoder().values())
+        )
     )
 
 
 def _may_reach_over_spaces(added):
     return (
-        any(added[rule] for rule in ("single_word", "lstrip", "rstrip", "normalized"))
-        or not added["content"]
-        or any(letter.isspace() for letter in added["content"])
+        any((added.single_word, added.lstrip, added.rstrip, added.normalized))
+        or not added.content
+        or any(letter.isspace() for letter in added.content)
     )

@@ -1,6 +1,7 @@
 """Reads texts as `WindowReader` does, and remembers the tokens of their words."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,20 +33,22 @@ class RememberingReader:
     read by the tokenizer.
 
     Args:
-        plain: reads what it can't. It cuts long texts.
-        tokenizer: the one of `plain`; it neither pads nor cuts, and `is_remembered`.
+        make_plain: makes the reader of what it can't read, once there is any. That one
+            cuts long texts.
+        tokenizer: the one of that reader; it neither pads nor cuts, `is_remembered`,
+            and is left as it is.
         max_length: int. Tokens in a window, special ones included.
         clean: what is done to a text first.
     """
 
     def __init__(
         self,
-        plain: WindowReader,
+        make_plain: Callable[[], WindowReader],
         tokenizer: Tokenizer,
         max_length: int,
         clean: Callable[[str], str],
     ):
-        self._plain = plain
+        self._plain = functools.cache(make_plain)
         self._chunk_ids = ChunkIds(tokenizer)
         self._first, self._last = ([each] for each in tokenizer.encode("").ids)
         self._most = max_length - 2
@@ -54,11 +57,11 @@ class RememberingReader:
     def __call__(self, pairs: Sequence[Pair]) -> list[Reading]:
         """See `WindowReader`."""
         if not self._chunk_ids.pays or any(second is not None for _, second in pairs):
-            return self._plain(pairs)
+            return self._plain()(pairs)
         try:
             read = self._chunk_ids([self._clean(text) for text, _ in pairs])
         except (UnicodeEncodeError, TypeError):
-            return self._plain(pairs)  # It says what is wrong.
+            return self._plain()(pairs)  # It says what is wrong.
         first, last, most = self._first, self._last, self._most
         windows: list[Any] = [Tokens(first + ids[:most] + last) for ids in read]
         return [
