@@ -22,6 +22,8 @@ Job = tuple[str, int, list[Example]]
 
 # With a piece behind the one that it writes, it never waits for the next.
 _MOST_GIVEN = 2
+# How long a thread may work on while another one waits.
+_SWITCH_SECONDS = 2e-4
 _MODULE = "bert_cpu.data.pieces.writer_process"
 
 
@@ -128,6 +130,8 @@ def main() -> None:
     """What the process does: it writes pieces until nobody gives one."""
     # Ctrl-C reaches every process of a terminal: the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who gives a piece waits until it is taken: a few times a piece, and not for 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     connection = Connection(int(sys.argv[1]))
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, waiting), daemon=True).start()
