@@ -4,7 +4,8 @@ import dataclasses
 from typing import Any
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+# Not frozen: of these there are many, and a frozen one takes three times as long.
+@dataclasses.dataclass(slots=True)
 class Example:
     """A raw text (or a pair of them) with what is to be learned of it.
 

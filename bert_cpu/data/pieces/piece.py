@@ -98,7 +98,8 @@ class PieceWriter:
                 unknown = window.input_ids.count(unknown_id)
                 counts["unknown_tokens"] += unknown
             if task.has_labels:
-                labels.update(task.label_names(features.example))
+                for label in task.label_names(features.example):
+                    labels[label] += 1
             shard = shards[shard_of(index, len(shards))]
             shard.extend(serialize(features))
         path = piece_path(directory, split, number)
