@@ -15,8 +15,9 @@ from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Task
 
-# Examples in a piece: enough that starting one costs nothing, few enough to hold.
-_PIECE_SIZE = 5000
+# Examples in a piece: enough that starting one costs nothing, few enough to hold, and
+# that no process has long to wait for the last one of another.
+_PIECE_SIZE = 2000
 # All are open at once while pieces are joined, and many systems allow a process
 # 1,024 files.
 _MOST_SHARDS = 500
