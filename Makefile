@@ -182,7 +182,7 @@ clean: ## Remove .venv and caches; runs/ stays
 
 $(INSTALLED): requirements/build.lock requirements/develop.lock \
 		requirements/make_venv.sh setup.cfg pyproject.toml setup.py \
-		$(wildcard bert_cpu/native/*.cc bert_cpu/native/*.h bert_cpu/native/prepare/*)
+		$(wildcard $(addprefix bert_cpu/native/,*.cc *.h prepare/*.cc prepare/*.h))
 	@sh requirements/make_venv.sh $(VENV)
 	@touch $@
 

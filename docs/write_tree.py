@@ -13,6 +13,7 @@ _FOLDERS = {
     "": "what all floors share",
     "text": "floor 0",
     "native": "floor 0",
+    "native/prepare": "",
     "runtime": "floor 1",
     "hardware": "floor 1",
     "report": "floor 1",

@@ -1,1 +1,1 @@
-"""Kernels in C++ for processors whose instructions they were written for."""
+"""What is written in C++, and what finds it where it was built."""

@@ -1,0 +1,1 @@
+"""What preparing does most often, in C++ for every processor."""
