@@ -14,8 +14,8 @@ from bert_cpu.text.chunk_memory import chunk_memory
 _MOST_CHUNKS = 80_000
 # A longer one (a text of a script without spaces) will hardly come again.
 _LONGEST_KEPT = 64
-# Share of characters in chunks that were not known, from which remembering doesn't
-# pay, and how many batches in a row must be so.
+# Share of characters in chunks that the tokenizer was asked for, from which remembering
+# doesn't pay, and how many batches in a row must be so.
 _POOR_SHARE = 0.5
 _POOR_BATCHES = 3
 # New chunks that are read as one text: many short texts take half as long again.
