@@ -1,4 +1,4 @@
-"""The tasks by name. A new task is one new file and one new line here."""
+"""The tasks by name. A new one is a file, a line here, and a name in `TaskName`."""
 
 import importlib
 from collections.abc import Mapping
