@@ -97,7 +97,7 @@ def test_whole_records_are_opened_and_their_losses_told(records):
     assert screen.lines == [
         "test: 40 examples; 1,200 texts were longer than 16 tokens and cut, "
         "3 were empty and left out",
-        f"test: 1,176 texts have no label in '{records.source}' and were left out",
+        f"test: 1,176 texts left out that '{records.source}' gives no label",
     ]
 
 

@@ -239,7 +239,7 @@ LOST = {
             for length, label in ((1, "x"), (2, "y"), (90, "x"))
         ],
         40,
-        "2 examples; 1 texts were left out, with entities in no window of 40 tokens "
+        "2 examples; 1 text was left out, with entities in no window of 40 tokens "
         "together, 0 were empty",
     ),
 }

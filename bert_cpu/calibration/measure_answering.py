@@ -10,6 +10,7 @@ from bert_cpu.calibration.choose_way import LEAST_ROUNDS, Choice, choose_way
 from bert_cpu.calibration.halvings import halvings
 from bert_cpu.calibration.measurement import measurement_rows
 from bert_cpu.calibration.take_turns import Try, take_turns
+from bert_cpu.counted import counted
 from bert_cpu.hardware.answering import choose_answering
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.hardware.tuned_profile import TunedAnswering
@@ -117,12 +118,12 @@ class _Choices:
 
 
 def _one_name(variant, threads):
-    return f"{variant}, {_plural(threads, 'thread')}"
+    return f"{variant}, {counted(threads, 'thread')}"
 
 
 def _many_name(instances, threads):
-    each = f"{_plural(threads, 'thread')} each"
-    return f"{_plural(instances, 'interpreter')}, {each}"
+    each = f"{counted(threads, 'thread')} each"
+    return f"{counted(instances, 'interpreter')}, {each}"
 
 
 def _pool_sizes(hardware, file, buckets):
@@ -201,7 +202,7 @@ def _conclude(default, choices, rows):
     )
     findings.append(
         f"One text: {one.name.split(', ')[1]}, {one.speedups[one.name]:.2f} times as "
-        f"fast as the default ({_plural(default.threads, 'thread')})."
+        f"fast as the default ({counted(default.threads, 'thread')})."
     )
     instances, threads_each = default.instances, default.threads_each
     if many.rounds < LEAST_ROUNDS:
@@ -231,7 +232,3 @@ def _conclude(default, choices, rows):
         findings,
         rows,
     )
-
-
-def _plural(count, noun):
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

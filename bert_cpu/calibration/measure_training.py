@@ -12,6 +12,7 @@ from bert_cpu.calibration.tensorflow_process import (
     TensorFlowFailed,
     TensorFlowProcess,
 )
+from bert_cpu.counted import counted
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.hardware.tuned_profile import TunedTraining
@@ -142,7 +143,7 @@ def _why(dtype: str, ratio: float, tries: Mapping[str, list[Try]], threads: int)
 
 
 def _name(dtype: str, threads: int) -> str:
-    return f"{dtype}, {threads} thread{'s' if threads != 1 else ''}"
+    return f"{dtype}, {counted(threads, 'thread')}"
 
 
 def _parts(name: str) -> tuple[Literal["float32", "bfloat16"], int]:

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 
+from bert_cpu.counted import counted
 from bert_cpu.data.damage.check_set import check_set
 from bert_cpu.data.damage.fault import Fault
 from bert_cpu.data.expect_set import expect_set
@@ -45,9 +46,9 @@ def run(directory: str, encoder: str | None, as_json: bool) -> int:
         for fault in faults:
             print(one_line(fault, _LONGEST))
         print(
-            f"{directory}: {checked.files:,} files, {checked.bytes:,} bytes, "
-            f"{checked.records:,} records, {checked.examples:,} examples; "
-            f"{_number(len(faults))}"
+            f"{directory}: {counted(checked.files, 'file')}, {checked.bytes:,} bytes, "
+            f"{counted(checked.records, 'record')}, "
+            f"{counted(checked.examples, 'example')}; {_number(len(faults))}"
         )
     return _FAULTY if faults else 0
 
@@ -55,7 +56,7 @@ def run(directory: str, encoder: str | None, as_json: bool) -> int:
 def _number(num_faults):
     if not num_faults:
         return "no fault"
-    return "1 fault" if num_faults == 1 else f"{num_faults:,} faults"
+    return counted(num_faults, "fault")
 
 
 def _tokenizer_faults(encoder, expected):

@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
+from bert_cpu.counted import counted
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.data.pieces.merge_parts import merge_parts
 from bert_cpu.errors import UserError
@@ -29,6 +30,9 @@ def run(output: str, parts: Sequence[str], overwrite: bool) -> int:
     manifest = merge_parts([pathlib.Path(part) for part in parts], directory)
     screen = Screen()
     for split, info in manifest.splits.items():
-        screen.say(f"{split}: {info.examples:,} examples, {len(info.shards)} files")
+        screen.say(
+            f"{split}: {counted(info.examples, 'example')}, "
+            f"{counted(len(info.shards), 'file')}"
+        )
     screen.say(f"Train on it: bert-cpu train --data {output} --name NAME")
     return 0

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
+from bert_cpu.counted import counted
 from bert_cpu.errors import MissingColumn, Unanswerable, UserError
 from bert_cpu.no_search_for_garbage import no_search_for_garbage
 from bert_cpu.runtime.begin_reading import begin_reading
@@ -104,13 +105,13 @@ def run(
         line = _as_json(asked, answer) if as_json else _as_columns(asked, answer)
         print(line, flush=True)
     if opened.num_cut:
-        verb = "texts were" if opened.num_cut > 1 else "text was"
+        were_cut = counted(opened.num_cut, "text was", "texts were")
         when_cut = opened.task.when_cut.format(max_length=opened.max_length)
-        print(f"{opened.num_cut:,} {verb} {when_cut}", file=sys.stderr)
+        print(f"{were_cut} {when_cut}", file=sys.stderr)
     if num_mistakes:
         raise UserError(
-            f"{num_mistakes:,} of {num_answers:,} texts could not be answered. Their "
-            "lines say why: mend them, or leave them out."
+            f"{num_mistakes:,} of {counted(num_answers, 'text')} could not be "
+            "answered. Their lines say why: mend them, or leave them out."
         )
     return 0
 

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from bert_cpu.counted import counted
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.data.pieces.part import is_part, read_part_option
 from bert_cpu.data.prepare import Engine, prepare_part
@@ -72,8 +73,8 @@ def run(
     manifest = make_records(settings, task, directory, checkpoint, screen, engine)
     for split, info in manifest.splits.items():
         screen.say(
-            f"{split}: {info.examples:,} examples, {info.tokens:,} tokens, "
-            f"{len(info.shards)} files"
+            f"{split}: {counted(info.examples, 'example')}, {info.tokens:,} tokens, "
+            f"{counted(len(info.shards), 'file')}"
         )
     screen.say(f"Train on it: bert-cpu train --data {output} --name NAME")
     return 0

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from bert_cpu import storage
+from bert_cpu.counted import counted
 from bert_cpu.errors import UserError
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_with, open_model
@@ -113,7 +114,7 @@ def _open_or_build(
     def distinct() -> Iterator[tuple[str, None]]:
         for count, row in enumerate(rows, start=1):
             if count % _TICK == 0:
-                _say(f"{count:,} texts read")
+                _say(f"{counted(count, 'text')} read")
             text = text_of(row, source["column"])
             if text not in seen:
                 seen.add(text)

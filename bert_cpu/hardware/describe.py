@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from bert_cpu.counted import counted
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.hardware.fit import ModelFit
 from bert_cpu.hardware.memory import MemoryEstimate, format_bytes
@@ -30,7 +31,7 @@ def describe_hardware(
         "caches": _caches(hardware),
         "memory": f"{format_bytes(hardware.memory_available)} available of "
         f"{format_bytes(hardware.memory_total)}",
-        "will use": f"{profile.dtype}, {_plural(profile.threads, 'thread')}, oneDNN "
+        "will use": f"{profile.dtype}, {counted(profile.threads, 'thread')}, oneDNN "
         + ("on" if profile.one_dnn else "off"),
         "because": profile.why,
     }
@@ -75,8 +76,8 @@ def _verdict(hardware: Hardware, estimate: MemoryEstimate, case: str) -> str:
 def _cores(hardware: Hardware) -> str:
     return (
         f"{hardware.cores} of {hardware.host_cores} may be used, "
-        f"{_plural(hardware.threads_per_core, 'thread')} a core, "
-        f"{_plural(hardware.numa_nodes, 'memory node')}"
+        f"{counted(hardware.threads_per_core, 'thread')} a core, "
+        f"{counted(hardware.numa_nodes, 'memory node')}"
     )
 
 
@@ -84,7 +85,3 @@ def _caches(hardware: Hardware) -> str:
     sizes = {"L2": hardware.l2_cache, "L3": hardware.l3_cache}
     known = [f"{name} {size / (1 << 20):g} MiB" for name, size in sizes.items() if size]
     return ", ".join(known) or "not known"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

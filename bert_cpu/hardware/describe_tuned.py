@@ -1,5 +1,6 @@
 """How this machine answers, and what was measured on it, for the terminal."""
 
+from bert_cpu.counted import counted
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.hardware.tuned_profile import TunedProfile
 from bert_cpu.native.encoder_delegate import why_not
@@ -15,11 +16,11 @@ def describe_tuned(
         tuned, note: from `find_tuned_profile`.
     """
     lines = [
-        ("answers", f"one text: {_plural(answering.threads, 'thread')}"),
+        ("answers", f"one text: {counted(answering.threads, 'thread')}"),
         (
             "",
-            f"many texts: {_plural(answering.instances, 'interpreter')}, "
-            f"{_plural(answering.threads_each, 'thread')} each",
+            f"many texts: {counted(answering.instances, 'interpreter')}, "
+            f"{counted(answering.threads_each, 'thread')} each",
         ),
         ("", f"int8: {_kernel()}"),
     ]
@@ -35,7 +36,3 @@ def describe_tuned(
 def _kernel() -> str:
     reason = why_not()
     return "kernel in C++" if reason is None else f"LiteRT's own kernels, as {reason}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

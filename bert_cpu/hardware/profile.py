@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from bert_cpu.counted import counted
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.hardware.tuned_profile import TunedProfile
@@ -83,7 +84,7 @@ def choose_profile(
     measured = tuned.training if tuned and workers == 1 else None
     if measured and not threads:
         threads = measured.threads
-        why_threads = f"{_threads(threads)}, which was measured to be fastest"
+        why_threads = f"{counted(threads, 'thread')}, which was measured to be fastest"
     else:
         threads, why_threads = _choose_threads(hardware.cores, threads, workers)
     if measured and dtype in ("auto", measured.dtype):
@@ -102,18 +103,18 @@ def _choose_threads(cores: int, threads: int, workers: int) -> tuple[int, str]:
     each = f" in each of {workers} processes" if workers > 1 else ""
     if threads * workers > cores:
         return threads, (
-            f"{_threads(threads)}{each} as asked for, more than this process may "
-            f"use cores ({cores}), so that they wait for each other"
+            f"{counted(threads, 'thread')}{each} as asked for, more than this process "
+            f"may use cores ({cores}), so that they wait for each other"
         )
     if threads:
-        return threads, f"{_threads(threads)}{each} as asked for"
+        return threads, f"{counted(threads, 'thread')}{each} as asked for"
     threads = cores // workers
     if cores == 1:
         return threads, "1 thread, as this process may use one core"
     share = "an even share" if workers > 1 else "one for each"
     return threads, (
-        f"{_threads(threads)}{each}, {share} of the {cores} cores that this process "
-        "may use"
+        f"{counted(threads, 'thread')}{each}, {share} of the {cores} cores that this "
+        "process may use"
     )
 
 
@@ -137,7 +138,3 @@ def _choose_dtype(
             "float32 would be faster"
         )
     return "float32", f"float32, as this processor {missing}"
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"

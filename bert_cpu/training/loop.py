@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import keras
 import tensorflow as tf
 
+from bert_cpu.counted import counted
 from bert_cpu.errors import FoundByAll, Interrupted
 from bert_cpu.report.name_run import name_run
 from bert_cpu.report.spoken import spoken
@@ -153,7 +154,8 @@ def train(
     if _is_out_of_patience(progress, settings):
         screen.say(
             f"Stopped early: validation {spoken(trainee.metrics[0])} has not risen for "
-            f"{settings.early_stopping} epochs above {progress.best_score:.4f}."
+            f"{counted(settings.early_stopping, 'epoch')} above "
+            f"{progress.best_score:.4f}."
         )
     return progress
 

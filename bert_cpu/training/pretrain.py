@@ -10,6 +10,7 @@ import tensorflow as tf
 from transformers import BertConfig, BertTokenizerFast
 
 from bert_cpu import storage
+from bert_cpu.counted import counted
 from bert_cpu.data.damage.left_out import read_left_out
 from bert_cpu.data.pretraining.batches import held_out_batches, pretraining_batches
 from bert_cpu.data.pretraining.manifest import PretrainingManifest
@@ -275,13 +276,13 @@ def _estimate_memory(
 
 def _plan(settings, manifest, model, profile, memory, workers):
     info = manifest.shards[-2]  # Of training, at the full length.
-    until = f"{settings.epochs} epochs"
+    until = counted(settings.epochs, "epoch")
     if settings.minutes:
         until = f"{settings.minutes:g} minutes or {until}"
     return (
         f"Plan: {settings.encoder or 'a new encoder'} with "
         f"{count_weights(model) / 1e6:.1f} M parameters, {manifest.source}: "
         f"{info.examples:,} sequences with {info.tokens:,} tokens, {until}, "
-        f"{workers}{profile.threads} threads, {profile.dtype}, about "
+        f"{workers}{counted(profile.threads, 'thread')}, {profile.dtype}, about "
         f"{format_bytes(memory.total)} of memory"
     )

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from bert_cpu.counted import counted
 from bert_cpu.data.damage.check_shards import check_shards
 from bert_cpu.data.manifest import Manifest, is_prepared, load_manifest
 from bert_cpu.data.mend_records import mend_records
@@ -148,13 +149,14 @@ def _tell_losses(manifest, task, screen):
         if info.cut_texts or info.empty_texts:
             when_cut = task.when_cut.format(max_length=manifest.max_length)
             screen.say(
-                f"{split}: {info.examples:,} examples; {info.cut_texts:,} texts were "
-                f"{when_cut}, {info.empty_texts:,} were empty and left out"
+                f"{split}: {info.examples:,} examples; "
+                f"{counted(info.cut_texts, 'text was', 'texts were')} {when_cut}, "
+                f"{counted(info.empty_texts, 'was', 'were')} empty and left out"
             )
         if info.unlabelled_texts:
             screen.say(
-                f"{split}: {info.unlabelled_texts:,} texts have no label in "
-                f"'{manifest.source}' and were left out"
+                f"{split}: {counted(info.unlabelled_texts, 'text')} left out that "
+                f"'{manifest.source}' gives no label"
             )
     unknown = manifest.splits["train"].unknown_share
     if unknown >= _TOLD_UNKNOWN:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from bert_cpu import storage
+from bert_cpu.counted import counted
 from bert_cpu.data.damage.left_out import read_left_out
 from bert_cpu.hardware.memory import format_bytes
 from bert_cpu.report.write_report import write_report
@@ -77,11 +78,11 @@ def _plan(run: Assembled, cluster: Cluster) -> str:
     trained = sum(v.shape.num_elements() for v in model.trainable_variables)
     split = manifest.splits["train"]
     workers = describe_workers(cluster.num_workers, run.gradient_sum)
-    threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
+    threads = counted(profile.threads, "thread")
     return (
         f"Plan: {name} with {count_weights(model) / 1e6:.1f} M parameters "
         f"({trained / 1e6:.1f} M trained), {manifest.source}: {split.examples:,} "
-        f"examples with {split.tokens:,} tokens, {epochs} epochs, {workers}"
+        f"examples with {split.tokens:,} tokens, {counted(epochs, 'epoch')}, {workers}"
         f"{threads}, {profile.dtype}, about "
         f"{format_bytes(run.memory.total)} of memory"
     )
