@@ -19,8 +19,8 @@ from bench.write_checkpoint import BASE_SHAPE, MINILM_SHAPE, write_checkpoint
 from bert_cpu.data.minilm import minilm_directory
 from bert_cpu.storage import write_json
 
-# Tokens in the longest sequence of the runs that answer.
-MAX_LENGTH = 384
+# Tokens in the longest sequence of the runs that answer, in all jobs and in quick ones.
+_MAX_LENGTH, _QUICK_MAX_LENGTH = 384, 128
 _NUM_SEQUENCES = 16
 
 
@@ -29,13 +29,18 @@ class Material:
 
     Args:
         workplace: its directory keeps it.
-        is_quick: train for a minute: as fast to answer with, only less accurate.
+        is_quick: train for half a minute: as fast to answer with, only less accurate;
+            and no longer texts than quick jobs have, for which little is converted.
+
+    Attributes:
+        max_length: int. Tokens in the longest sequence of the runs that answer.
     """
 
     def __init__(self, workplace: Workplace, is_quick: bool):
         self._workplace = workplace
         self._directory = workplace.directory / ("quick" if is_quick else "full")
         self._is_quick = is_quick
+        self.max_length = _QUICK_MAX_LENGTH if is_quick else _MAX_LENGTH
 
     @property
     def runs_dir(self) -> pathlib.Path:
@@ -65,9 +70,9 @@ class Material:
             minutes = {"movie_reviews": 15, "bbc_news": 15}[source]
             self._bert_cpu(
                 *("train", "--data", f"tfds:{source}", "--name", source),
-                *("--runs-dir", str(self.runs_dir), "--max-length", str(MAX_LENGTH)),
-                *("--epochs", "2", "--overwrite"),
-                *("--minutes", "1" if self._is_quick else str(minutes)),
+                *("--runs-dir", str(self.runs_dir), "--epochs", "2", "--overwrite"),
+                *("--max-length", str(self.max_length)),
+                *("--minutes", "0.5" if self._is_quick else str(minutes)),
             )
         self._convert(run)
         texts = self.splits(source)
