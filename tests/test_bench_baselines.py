@@ -7,6 +7,7 @@ import pytest
 
 from bench.baselines.compare import BASELINE, Plan, compare, results_table
 from bench.baselines.split_articles import split_articles
+from bench.ours.write_inference import inference_pairs
 from bench.ours.write_phrases import read_phrases
 from bench.ours.write_texts import row_of
 from bert_cpu.example import Example
@@ -166,3 +167,33 @@ def test_phrases_get_a_score_beside_their_label():
     ]
     with pytest.raises(SystemExit, match="^Line 1 ends in 'good', but one of @neg"):
         list(read_phrases(["Sales rose .@good"]))
+
+
+def test_a_question_gets_the_sentence_that_answers_it_and_the_nearest_that_does_not():
+    context = "Denver won the game. Rain fell. The game was long. Denver rested."
+    row = {
+        "question": "Who won the long game?",
+        "context": context,
+        "answers": [{"text": "Denver", "start": 0}],
+    }
+    assert list(inference_pairs(row)) == [
+        ("Who won the long game?", "Denver won the game.", "entailment"),
+        # Not "Denver rested.", in which the answer stands as well.
+        ("Who won the long game?", "The game was long.", "not_entailment"),
+    ]
+    over_two = [{"text": "game. Rain", "start": context.index("game. Rain")}]
+    assert list(inference_pairs(row | {"answers": over_two})) == []
+    alone = {"context": "Denver won the game."}
+    assert list(inference_pairs(row | alone)) == []
+
+
+def test_the_sentence_is_the_one_where_the_answer_is_and_not_another_with_its_words():
+    row = {
+        "question": "谁赢了？",
+        "context": "丹佛来了。他们走了。丹佛赢了。",
+        "answers": [{"text": "丹佛", "start": 10}],
+    }
+    assert list(inference_pairs(row)) == [
+        ("谁赢了？", "丹佛赢了。", "entailment"),
+        ("谁赢了？", "他们走了。", "not_entailment"),
+    ]
