@@ -112,6 +112,30 @@ def test_apply_returns_the_gradients_length_before_clipping(model, gradients):
     np.testing.assert_allclose(float(found), length, rtol=1e-5)
 
 
+@pytest.mark.parametrize("clip_norm", [0.0, 1.0])
+def test_rows_that_were_read_update_a_table_as_its_whole_gradient_does(clip_norm):
+    tables, optimizers = [], []
+    for _ in range(2):
+        start = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
+        tables.append(keras.Variable(start, name="embeddings"))
+        optimizers.append(AdamW(0.05, 0.1, clip_norm))
+        optimizers[-1].build(tables[-1:])
+    random = np.random.default_rng(1)
+    for read in ([5, 2, 5, 5], [2, 8], [0, 0], [3, 5, 3]):
+        rows = random.normal(0, 3, (len(read), 4)).astype("float32")
+        slices = tf.IndexedSlices(tf.constant(rows), tf.constant(read), [9, 4])
+        whole = np.zeros((9, 4), "float32")
+        np.add.at(whole, read, rows)  # A row that was read twice has both.
+        lengths = [
+            float(optimizer.apply([gradient], [table], 0.5))
+            for optimizer, gradient, table in zip(
+                optimizers, (slices, tf.constant(whole)), tables, strict=True
+            )
+        ]
+        np.testing.assert_allclose(*lengths, rtol=1e-6)
+        np.testing.assert_allclose(*(table.numpy() for table in tables), atol=1e-6)
+
+
 @pytest.mark.parametrize("momentum", [0.2, 0.99])
 def test_moving_average_is_that_of_tensorflow(momentum, model, gradients):
     optimizer = AdamW(schedule(), 0.1, 0.0, ema_momentum=momentum)

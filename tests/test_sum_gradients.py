@@ -64,8 +64,12 @@ def test_rows_of_a_large_table_are_gathered_and_summed_as_the_whole_would_be(
         replica, gradients(), [tf.constant(1.5)]
     )
     assert len(replica.gathered) == gathered
+    assert [isinstance(each, tf.IndexedSlices) for each in summed].count(
+        True
+    ) == gathered / 2
     for found, expected in zip(summed, dense(), strict=True):
-        np.testing.assert_allclose(found, 2 * expected, rtol=1e-6)
+        whole = tf.convert_to_tensor(found)
+        np.testing.assert_allclose(whole, 2 * expected, rtol=1e-6)
     assert [float(number) for number in numbers] == [3.0]
 
 
@@ -79,7 +83,7 @@ def test_only_kernels_of_blocks_become_bfloat16_and_only_where_products_are():
         assert sent.count("bfloat16") == num_rounded
         assert {each.dtype.name for each in summed} == {"float32"}
         exact = [
-            np.array_equal(found, 2 * expected)
+            np.array_equal(tf.convert_to_tensor(found), 2 * expected)
             for found, expected in zip(summed, dense(), strict=True)
         ]
         assert exact == [True, True, not num_rounded, True, True]
@@ -99,8 +103,10 @@ def test_gradients_are_summed_in_packs_and_numbers_as_they_are():
 
 def test_a_process_alone_sends_nothing_in_another_form():
     replica = Replica()
-    make_gradient_sum(VARIABLES, 1, 1, "bfloat16")(replica, gradients(), [])
+    summed, _ = make_gradient_sum(VARIABLES, 1, 1, "bfloat16")(replica, gradients(), [])
     assert not replica.gathered
+    tables = [isinstance(each, tf.IndexedSlices) for each in summed]
+    assert tables == [True, True, False, False, False]
     assert {name for names, _ in replica.reduced for name in names} == {"float32"}
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from bert_cpu.training.sum_repeated import sum_repeated
+
 # An average of all weights takes two thirds of the time of Adam's kernel. What changes
 # little from one update to the next need not be added each time.
 _AVERAGED_EACH_OF = 100  # The first updates, whose momentum is low.
@@ -15,7 +17,7 @@ class AdamW(keras.optimizers.AdamW):
     """Keras's AdamW, computed by TensorFlow's fused kernel.
 
     Keras updates a weight in a dozen passes over memory, the kernel in one. It
-    takes gradients that are already summed over replicas and dense, and every
+    takes gradients that are already summed over replicas, and every
     replica makes the same update, so nothing is left to communicate.
 
     Args:
@@ -58,7 +60,8 @@ class AdamW(keras.optimizers.AdamW):
         """Makes one update.
 
         Args:
-            grads: list of float32 tensors, dense and summed over replicas.
+            grads: list of float32 tensors, summed over replicas; of tables also
+                `tf.IndexedSlices`, whose repeated rows are one row's gradient.
             trainable_variables: list of the variables that `build` was called
                 with, in the same order.
             scale: float32 `()`. Multiplies the gradients, before they are clipped.
@@ -66,6 +69,10 @@ class AdamW(keras.optimizers.AdamW):
         Returns:
             float32 `()`. The length of the whole gradient, before clipping.
         """
+        grads = [
+            sum_repeated(grad) if isinstance(grad, tf.IndexedSlices) else grad
+            for grad in grads
+        ]
         norm = tf.linalg.global_norm(grads) * scale
         if self.clip_norm:
             # One factor for both, so that gradients are passed over once.
@@ -91,7 +98,7 @@ class AdamW(keras.optimizers.AdamW):
                 beta1=self.beta_1,
                 beta2=self.beta_2,
                 epsilon=self.epsilon,
-                grad=grad * scale,
+                grad=_scaled(grad, scale),
             )
         if self.use_ema:
             self._update_average(trainable_variables, step)
@@ -128,6 +135,14 @@ class AdamW(keras.optimizers.AdamW):
 def is_decayed(variable) -> bool:
     """Whether weight decay applies: to matrices and tables, not norms and biases."""
     return variable.path.rsplit("/", 1)[-1] in ("kernel", "embeddings")
+
+
+def _scaled(grad, scale):
+    """Dense: a row that was not read moves on as well, by its momentum."""
+    if isinstance(grad, tf.IndexedSlices):
+        rows = tf.IndexedSlices(grad.values * scale, grad.indices, grad.dense_shape)
+        return tf.convert_to_tensor(rows)
+    return grad * scale
 
 
 def _handle(variable):

@@ -35,7 +35,8 @@ def make_gradient_sum(
     Returns:
         `sum_gradients(replica, gradients, numbers) -> (gradients, numbers)`, for each
         replica to call with the gradients of `variables` (or none of them) and a list
-        of float32 `()`. The gradients that it gives are float32 and dense.
+        of float32 `()`. The gradients that it gives are float32; those of tables that
+        were not sent whole are `tf.IndexedSlices`, in which rows may be repeated.
     """
     if bytes_per_pack is None:
         bytes_per_pack = pack_bytes(num_workers)
@@ -57,11 +58,11 @@ def make_gradient_sum(
         summed = {}
         kinds: dict[tf.DType, dict[int, tf.Tensor]] = {}
         for index, gradient in enumerate(gradients):
-            if index in gathered and isinstance(gradient, tf.IndexedSlices):
-                summed[index] = _gather(replica, gradient)
+            is_sent_whole = num_workers > 1 and index not in gathered
+            if isinstance(gradient, tf.IndexedSlices) and not is_sent_whole:
+                is_alone = num_workers == 1
+                summed[index] = gradient if is_alone else _gather(replica, gradient)
                 continue
-            # Tables give slices: dense, a row that occurs twice is summed before it
-            # is squared, as in the original.
             kind = tf.bfloat16 if index in rounded else tf.float32
             dense = tf.cast(tf.convert_to_tensor(gradient), kind)
             kinds.setdefault(kind, {})[index] = dense
@@ -79,4 +80,4 @@ def make_gradient_sum(
 def _gather(replica, slices):
     rows = replica.all_gather(slices.values, axis=0)
     indices = replica.all_gather(slices.indices, axis=0)
-    return tf.convert_to_tensor(tf.IndexedSlices(rows, indices, slices.dense_shape))
+    return tf.IndexedSlices(rows, indices, slices.dense_shape)

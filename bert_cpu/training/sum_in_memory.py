@@ -90,8 +90,6 @@ def _over(shared_sum, room, gathered, otherwise):
             if index in gathered and isinstance(gradient, tf.IndexedSlices)
         }
         dense = {
-            # Tables give slices: dense, a row that occurs twice is summed before it
-            # is squared, as in the original.
             index: tf.cast(tf.convert_to_tensor(gradient), tf.float32)
             for index, gradient in enumerate(gradients)
             if index not in slices
@@ -120,9 +118,7 @@ def _over(shared_sum, room, gathered, otherwise):
             values, indices = next(parts), next(parts)
             values.set_shape([None, *each.values.shape[1:]])
             indices.set_shape([None])
-            found[index] = tf.convert_to_tensor(
-                tf.IndexedSlices(values, indices, each.dense_shape)
-            )
+            found[index] = tf.IndexedSlices(values, indices, each.dense_shape)
         totals = tf.unstack(results[num_summed - 1])
         return [found[index] for index in range(len(gradients))], totals
 
