@@ -17,7 +17,7 @@ def read_tfds_texts(source: str, column: str) -> Iterator[str]:
 
     Raises:
         UserError: as `build_dataset`; if it is no such name, or the data set has no
-            such feature.
+            such feature, or several splits of which none is for training.
     """
     if not source.startswith("tfds:"):
         raise UserError(
@@ -36,6 +36,12 @@ def read_tfds_texts(source: str, column: str) -> Iterator[str]:
             " Name one with --text."
         )
     splits = sorted(builder.info.splits)
+    if "train" not in splits and len(splits) > 1:
+        raise UserError(
+            f"'{source}' has no split 'train' (it has: {', '.join(splits)}), and "
+            "others may be for tests. Write the texts to read to a .txt file, and name "
+            "that with --data."
+        )
     split = "train" if "train" in splits else splits[0]
     config = tfds.ReadConfig(try_autocache=False)
     dataset = builder.as_dataset(split, shuffle_files=False, read_config=config)
