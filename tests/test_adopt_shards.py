@@ -49,8 +49,9 @@ def records_of(*paths):
     return list(dataset.as_numpy_iterator())
 
 
-def adopt(source, directory, length=LENGTH):
-    return adopt_shards(str(source), made_up_tokenizer(), directory, length)
+def adopt(source, directory, length=LENGTH, most_unknown=1.0):
+    tokenizer = made_up_tokenizer()
+    return adopt_shards(str(source), tokenizer, directory, length, most_unknown)
 
 
 def read(manifest, split):
@@ -151,6 +152,27 @@ def test_files_that_do_not_fit_are_refused(originals, tmp_path):
     write(tmp_path / "two.tfrecord", records_of(originals / "a.tfrecord")[:2])
     documents = adopt(tmp_path / "two.tfrecord", tmp_path / "adopted").documents
     assert documents == {"train": 1, "validation": 1, "empty": 0}
+
+
+def test_too_many_unknown_words_are_refused(originals, tmp_path):
+    share = adopt(originals / "a.tfrecord", tmp_path / "adopted").unknown_share
+    assert share < 0.01
+    unknown = made_up_tokenizer().unk_token_id
+    write(tmp_path / "few.tfrecord", records_of(originals / "a.tfrecord")[:6])
+    path = tmp_path / "c.tfrecord"
+    change(
+        tmp_path / "few.tfrecord",
+        path,
+        input_ids=lambda ids: [ids[0]] + [unknown] * (len(ids) - 1),
+    )
+    share = adopt(path, tmp_path / "adopted", most_unknown=0.5).unknown_share
+    assert 0.01 < share < 0.5
+    message = (
+        rf"^{share:.1%} of the tokens of '{path}' are \[UNK\], but --most-unknown "
+    )
+    with pytest.raises(UserError, match=message + r"is 1\.0%\. Write them with a voc"):
+        adopt(path, tmp_path / "again", most_unknown=0.01)
+    assert not (tmp_path / "again").exists()
 
 
 def test_an_encoder_goes_on_with_them(originals, tmp_path, monkeypatch):

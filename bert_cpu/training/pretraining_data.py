@@ -103,7 +103,12 @@ def open_pretraining_records(
 def _adopt(settings, directory, checkpoint, screen):
     with screen.counting("copying") as count:
         manifest = adopt_shards(
-            settings.data, checkpoint.tokenizer, directory, settings.max_length, count
+            settings.data,
+            checkpoint.tokenizer,
+            directory,
+            settings.max_length,
+            settings.most_unknown,
+            count,
         )
     screen.say(
         f"{manifest.documents['train']:,} sequences, "

@@ -34,6 +34,7 @@ def adopt_shards(
     tokenizer: BertTokenizerFast,
     directory: pathlib.Path,
     length: int,
+    most_unknown: float,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> PretrainingManifest:
     """Deals records to two splits as they are, with a tokenizer and manifest beside.
@@ -46,6 +47,7 @@ def adopt_shards(
         tokenizer: that they were written with.
         directory: written aside and renamed; what is there is replaced.
         length: int. Tokens that each sequence must have, padding included.
+        most_unknown: float. Share of tokens that may be unknown to the vocabulary.
         progress: called with a stage, records copied, and all.
 
     Returns:
@@ -53,8 +55,8 @@ def adopt_shards(
 
     Raises:
         UserError: if a file is missing, damaged, of another length or vocabulary, or
-            there are too few different sequences to hold one out; if the disk is
-            full, or `directory` can't be made.
+            there are too few different sequences to hold one out; if too many tokens
+            are unknown; if the disk is full, or `directory` can't be made.
     """
     shards = find_shards(_paths(source), Pieces(tokenizer.get_vocab()))
     if shards.length != length:
@@ -75,6 +77,13 @@ def adopt_shards(
             field: sum(getattr(tally, field) for tally in tallies.values())
             for field in ("tokens", "hidden", "unknown")
         }
+        unknown_share = total["unknown"] / total["tokens"]
+        if unknown_share > most_unknown:
+            raise UserError(
+                f"{unknown_share:.1%} of the tokens of '{source}' are "
+                f"{tokenizer.unk_token}, but --most-unknown is {most_unknown:.1%}. "
+                "Write them with a vocabulary that has their words, or allow more."
+            )
         manifest = PretrainingManifest(
             directory=aside,
             source=source,
@@ -83,7 +92,7 @@ def adopt_shards(
             seed=0,
             documents={n: tally.examples for n, tally in tallies.items()}
             | {"empty": 0},
-            unknown_share=total["unknown"] / total["tokens"],
+            unknown_share=unknown_share,
             shards=tuple(tally.info(shards) for tally in tallies.values()),
             files=storage.describe_files(aside, names),
         )
