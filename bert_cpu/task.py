@@ -61,6 +61,11 @@ class Task(RowReader):
     reads_apart: ClassVar[bool] = False
     # Examples are compared within their batch, so that one process must hold it.
     needs_whole_batch: ClassVar[bool] = False
+    # What to do about a label that only validation or test has, for messages.
+    when_unseen: ClassVar[str] = (
+        "Correct the label, add examples of it to the training split, or name another "
+        "column with --label"
+    )
     # Answers point into the text, so that preprocessing may not change it.
     points_into_text: ClassVar[bool] = False
     # What records keep, by the name that it has in a batch.

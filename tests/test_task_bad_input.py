@@ -106,14 +106,16 @@ def test_a_span_must_have_something_to_see(train):
 
 
 @pytest.mark.parametrize(
-    "context, start", [("小明在北京。", 0), ("Ann is in Rome.", 3)]
+    "context, start, there", [("小明在北京。", 0, "小明"), ("Ann is in Rome.", 3, " i")]
 )
-def test_an_answer_must_be_in_its_context(train, context, start):
+def test_an_answer_must_be_in_its_context(train, context, start, there):
     answers = [{"text": "上海", "start": start}]
     row = {"question": "在哪里？", "context": context, "answers": answers}
     mistake = train("answer", write_json("a.jsonl", row)).mistake
-    assert mistake.startswith("a.jsonl line 1 "), mistake
-    assert "上海" in mistake
+    assert mistake == (
+        f'a.jsonl line 1 has the answer "上海" at {start}, but the context has '
+        f'"{there}". The context does not hold it: correct the answer.'
+    )
 
 
 def test_a_vocabulary_must_cover_the_texts(train):
@@ -140,6 +142,47 @@ def test_a_label_that_training_never_sees_is_told_with_its_place(train):
         "training never sees (it has: B-PER, I-PER, O). Correct the label, add "
         "examples of it to the training split, or name another column with --label."
     )
+
+
+QUESTIONS = [
+    {"question": "who?", "context": "Ann left", "answers": answers}
+    for answers in ([{"text": "Ann", "start": 0}], [])
+]
+
+
+@pytest.mark.parametrize(
+    ("task", "trained", "other", "told"),
+    [
+        (
+            "multilabel",
+            [{"text": "a", "label": ["x"]}, {"text": "b", "label": ["y", "x"]}],
+            [{"text": "c", "label": ["y", "z"]}],
+            "'z', which training never sees (it has: x, y). Correct the label, ",
+        ),
+        (
+            "relate",
+            [
+                {"text": "<e1>a</e1> <e2>b</e2>", "label": "In(e1,e2)"},
+                {"text": "<e1>a</e1> <e2>b</e2>", "label": "Other"},
+            ],
+            [{"text": "<e1>a</e1> <e2>b</e2>", "label": "Of(e1,e2)"}],
+            "'Of(e1,e2)', which training never sees (it has: In(e1,e2), Other). Corre",
+        ),
+        (
+            "answer",
+            QUESTIONS[:1],
+            QUESTIONS[1:],
+            "'no answer', which training never sees (it has: answer). Add such "
+            "questions to the training split, or leave them out.",
+        ),
+    ],
+)
+def test_labels_must_be_those_of_training(train, task, trained, other, told):
+    trained = write_json("train.jsonl", *trained)
+    other = write_json("test.jsonl", *other)
+    said = train(task, trained, "--validation", trained, "--test", other).mistake
+    start = "test.jsonl line 1 is in the test split and has the label "
+    assert said.startswith(start + told)
 
 
 @pytest.mark.parametrize(

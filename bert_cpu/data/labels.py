@@ -70,8 +70,7 @@ def order_labels(
             raise UserError(
                 f"{info.positions[unknown[0]]} is in the {split} split and has the "
                 f"label '{unknown[0]}', which training never sees (it has: "
-                f"{_some(found)}). Correct the label, add examples of it to the "
-                "training split, or name another column with --label."
+                f"{_some(found)}). {task.when_unseen}."
             )
     if len(found) < task.least_labels:
         what = f"only the label '{next(iter(found))}'" if found else "no label"

@@ -22,8 +22,7 @@ from bert_cpu.text.squad_score import squad_score
 
 # Word pieces in the longest answer that is looked for, and spans that share the
 # probability: `max_answer_length` and `n_best_size` of the original's run_squad.py.
-# A piece of Chinese is one character: 30 of them hold any name, date or number,
-# and a clause.
+# A piece of Chinese is one character: 30 hold any name, date, number or clause.
 _MOST_PIECES = 30
 _NUM_BEST = 20
 # Spans that an answer lists.
@@ -83,6 +82,7 @@ class AnswerQuestions(Task):
     least_labels = 1
     too_long = "text_pair"
     when_cut = "behind a question of over half of {max_length} tokens, which was cut"
+    when_unseen = "Add such questions to the training split, or leave them out"
     points_into_text = True
     targets = {"start": Target("int32"), "end": Target("int32")}
     head_names = {
