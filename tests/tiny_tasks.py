@@ -109,18 +109,44 @@ def _chinese_scored_pairs(chance, num_rows):
 
 
 def _chinese_inference(chance, num_rows):
+    return _inference(
+        chance,
+        num_rows,
+        (CHINESE_PEOPLE, CHINESE_PLACES),
+        ("昨天{person}去了{place}。", "{person}在{place}。", "{person}喜欢{place}。"),
+    )
+
+
+def _english_inference(chance, num_rows):
+    return _inference(
+        chance,
+        num_rows,
+        (PEOPLE, PLACES),
+        (
+            "{person} went to {place}.",
+            "{person} is in {place}.",
+            "{person} likes {place}.",
+        ),
+    )
+
+
+def _inference(chance, num_rows, names, sentences):
+    """Of what is known: what follows from it, what may be, and what can't be."""
+    people, places = names
+    known, follows, may_be = sentences
     rows = []
     for _ in range(num_rows):
-        person = chance.choice(CHINESE_PEOPLE)
-        place, other = chance.sample(CHINESE_PLACES, 2)
-        hypothesis, label = chance.choice(
+        person = chance.choice(people)
+        place, other = chance.sample(places, 2)
+        sentence, where, label = chance.choice(
             [
-                (f"{person}在{place}。", "entailment"),
-                (f"{person}喜欢{place}。", "neutral"),
-                (f"{person}在{other}。", "contradiction"),
+                (follows, place, "entailment"),
+                (may_be, place, "neutral"),
+                (follows, other, "contradiction"),
             ]
         )
-        premise = f"昨天{person}去了{place}。"
+        hypothesis = sentence.format(person=person, place=where)
+        premise = known.format(person=person, place=place)
         rows.append({"premise": premise, "hypothesis": hypothesis, "label": label})
     return _jsonl(rows)
 
@@ -215,6 +241,9 @@ _SCORED = ("--text", "a", "--text-pair", "b", "--label", "score", "--max-length"
 _INFERENCE = ("--text", "premise", "--text-pair", "hypothesis", "--max-length", 32)
 _ASKED = ("--text", "question", "--text-pair", "answer", "--max-length", 32)
 CASES = {
+    "classify, inference": Case(
+        "classify", "english", ".jsonl", _english_inference, _INFERENCE
+    ),
     "classify, 中文推理": Case(
         "classify", "chinese", ".jsonl", _chinese_inference, _INFERENCE
     ),
