@@ -7,6 +7,7 @@ import pytest
 
 from bench.baselines.compare import BASELINE, Plan, compare, results_table
 from bench.baselines.split_articles import split_articles
+from bench.baselines.tfidf import tfidf_accuracy
 from bench.ours.write_inference import inference_pairs
 from bench.ours.write_phrases import read_phrases
 from bench.ours.write_texts import row_of
@@ -197,3 +198,18 @@ def test_the_sentence_is_the_one_where_the_answer_is_and_not_another_with_its_wo
         ("谁赢了？", "丹佛赢了。", "entailment"),
         ("谁赢了？", "他们走了。", "not_entailment"),
     ]
+
+
+@pytest.mark.parametrize(("characters", "expected"), [(False, 0.5), (True, 1.0)])
+def test_characters_tell_texts_apart_that_have_no_spaces(
+    characters, expected, tmp_path
+):
+    def write(name, **texts):
+        rows = [{"text": text, "label": label} for text, label in texts.items()]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+        return str(tmp_path / name)
+
+    train = write("train.jsonl", 很好看=1, 好极了=1, 不行=0, 真不值=0)
+    test = write("test.jsonl", 好=1, 不值得=0)
+    assert tfidf_accuracy(train, test, characters) == expected

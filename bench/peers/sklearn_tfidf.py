@@ -2,11 +2,7 @@
 
 from typing import Any
 
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-
-from bench.answering import read_jsonl
+from bench.baselines.tfidf import tfidf_accuracy
 
 
 def open_case(given: dict[str, Any]) -> "Fitting":
@@ -29,15 +25,5 @@ class Fitting:
     def run(self, count: int) -> tuple[float, dict[str, Any]]:
         accuracy = 0.0
         for _ in range(count):
-            train, test = (_columns(self._splits[name]) for name in ("train", "test"))
-            model = make_pipeline(
-                TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
-                LogisticRegression(max_iter=1000),
-            )
-            accuracy = model.fit(*train).score(*test)
+            accuracy = tfidf_accuracy(self._splits["train"], self._splits["test"])
         return count, {"accuracy": accuracy}
-
-
-def _columns(path):
-    rows = read_jsonl(path)
-    return [row["text"] for row in rows], [row["label"] for row in rows]
