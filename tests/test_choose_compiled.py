@@ -11,7 +11,8 @@ def test_what_is_asked_for_is_done(choice, expected):
     assert choose_compiled(choice, 10**9, [8]) is expected
 
 
-def test_lengths_up_to_the_same_multiple_of_8_count_once():
-    assert choose_compiled("auto", 120, [9, 12, 16, 17, 24])
-    assert not choose_compiled("auto", 119, [9, 12, 16, 17, 24])
-    assert not choose_compiled("auto", 120, [9, 12, 16, 17, 24, 25])
+def test_lengths_up_to_the_same_multiple_of_4_count_once():
+    lengths = [9, 12, 13, 17, 20]
+    assert choose_compiled("auto", 60, lengths)
+    assert not choose_compiled("auto", 59, lengths)
+    assert not choose_compiled("auto", 60, [*lengths, 21])

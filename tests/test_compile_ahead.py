@@ -63,10 +63,10 @@ def test_the_lengths_of_most_windows_come_first(monkeypatch):
             lambda examples, length: done.append((int(examples), int(length))),
         ),
     )
-    ahead = an_ahead({3: 1, 8: 1, 9: 2, 14: 3, 18: 1})
+    ahead = an_ahead({3: 1, 6: 1, 8: 1, 9: 1, 14: 3, 18: 1})
     ahead.start()
     ahead._thread.join()
-    assert done == [(2, 16), (2, 8), (2, 20)]
+    assert done == [(2, 16), (2, 8), (2, 4), (2, 12), (2, 20)]
 
 
 def test_it_stops_with_training_after_what_it_has_begun(monkeypatch):
