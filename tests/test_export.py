@@ -314,8 +314,8 @@ def test_directory_describes_every_file_in_it(exported):
     files = model.pop("files")
     assert {path.name for path in directory.iterdir()} - {"model.json"} == set(files)
     assert set(files) == {
-        *("float32.tflite", "int8.tflite", "labels.txt"),
-        *("tokenizer.json", "report.json"),
+        *("float32.tflite", "int8.tflite", "labels.txt", "report.json"),
+        *("tokenizer.json", "tokenizer_rules.json", "vocab.txt"),
     }
     for name, stated in files.items():
         content = (directory / name).read_bytes()

@@ -15,7 +15,9 @@ import tiny_bundle
 import tiny_model
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
+from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
@@ -25,6 +27,7 @@ from bert_cpu.serving.answer import answer_texts, open_model
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import restore_task
 from bert_cpu.tasks.classify import softmax
+from bert_cpu.text.tokenizer_parts import PARTS, write_parts
 from bert_cpu.text.windows import Reading
 
 TEXT = "A quiet, LOVELY film"
@@ -288,6 +291,29 @@ def test_one_text_for_a_model_of_pairs_is_refused(pair_model):
 def test_half_a_surrogate_pair_is_refused(run_dir):
     with pytest.raises(UserError, match="not Unicode"):
         open_model(run_dir, 1).answer("film \ud83d")
+
+
+@pytest.fixture
+def in_parts(copied):
+    """The same with its tokenizer in two files, and without the whole one."""
+    tokenizer = Tokenizer.from_file(str(copied / "tokenizer.json"))
+    assert write_parts(tokenizer, copied)
+    (copied / "tokenizer.json").unlink()
+    names = [path.name for path in copied.iterdir() if path.name != "model.json"]
+    tiny_model.edit_model(copied, files=storage.describe_files(copied, names))
+    return copied
+
+
+def test_a_tokenizer_in_parts_reads_alike_and_is_checked(in_parts, run_dir):
+    model, other = open_model(in_parts, threads=1), open_model(run_dir, threads=1)
+    for text in (TEXT, "film [MASK] 😀", "a " * 30):
+        np.testing.assert_array_equal(logits_of(model, text), logits_of(other, text))
+    for name in PARTS:
+        content = (in_parts / name).read_bytes()
+        (in_parts / name).write_bytes(content[:-1] + b" ")
+        with pytest.raises(UserError, match=rf"{name}' has sha256 .*make tflite"):
+            open_model(in_parts)
+        (in_parts / name).write_bytes(content)
 
 
 @pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])

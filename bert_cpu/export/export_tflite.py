@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.export.compare import choose, compare, measure_latency
@@ -19,6 +21,7 @@ from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.tflite_model import FORMAT
 from bert_cpu.task import Task
+from bert_cpu.text.tokenizer_parts import WHOLE, write_parts
 
 
 def export_tflite(
@@ -112,7 +115,8 @@ def _write_beside(
     report: dict[str, Any],
 ) -> None:
     """Puts beside the .tflite files all that is needed to answer with them."""
-    shutil.copyfile(bundle_dir / "tokenizer.json", output_dir / "tokenizer.json")
+    shutil.copyfile(bundle_dir / WHOLE, output_dir / WHOLE)
+    write_parts(Tokenizer.from_file(str(output_dir / WHOLE)), output_dir)
     # For other readers of .tflite files; a label of two lines is one line there.
     lines = (" ".join(label.splitlines()) + "\n" for label in info.labels)
     (output_dir / "labels.txt").write_text("".join(lines), encoding="utf-8")

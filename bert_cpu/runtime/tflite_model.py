@@ -17,6 +17,7 @@ from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.task import Outputs, Task
+from bert_cpu.text.tokenizer_parts import files_to_open, open_tokenizer
 from bert_cpu.text.windows import Reading, WindowReader
 
 if TYPE_CHECKING:
@@ -110,13 +111,14 @@ class TFLiteModel:
             variant = variant or description["chosen"]
             file = f"{variant}.tflite"
             # Only what is opened: a container may ship one of the variants.
-            files = _described(description["files"], file)
+            files = _with_variant(description["files"], file)
             model_path = directory / file
             if reading is None or reading.path != model_path:
                 reading = ReadAhead(model_path, files[file]["size"])
-            tokenizer_files = {"tokenizer.json": files["tokenizer.json"]}
+            names = files_to_open(files)
+            tokenizer_files = {name: files[name] for name in names}
             storage.check_files(directory, tokenizer_files, _REMEDY)
-            tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+            tokenizer = open_tokenizer(directory, names)
             storage.check_files(
                 directory, {file: files[file]}, _REMEDY, lambda _: reading.sha256()
             )
@@ -225,13 +227,13 @@ def _check_buckets(description: dict[str, Any], path: pathlib.Path) -> None:
         )
 
 
-def _described(files: dict[str, Any], file: str) -> dict[str, Any]:
+def _with_variant(files: dict[str, Any], file: str) -> dict[str, Any]:
     if file not in files:
         known = [name for name in files if name.endswith(".tflite")]
         names = ", ".join(name.removesuffix(".tflite") for name in known)
         remedy = f"Choose a variant that it has: {names}." if known else _REMEDY
         raise UserError(f"The model has no '{file}'. {remedy}")
-    return {name: files[name] for name in (file, "tokenizer.json")}
+    return files
 
 
 def _preprocess(settings: dict[str, Any]) -> Callable[[str], str]:
