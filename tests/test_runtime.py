@@ -24,6 +24,7 @@ from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_texts, open_model
+from bert_cpu.serving.tell_unknown import tell_unknown
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import restore_task
 from bert_cpu.tasks.classify import softmax
@@ -314,6 +315,21 @@ def test_a_tokenizer_in_parts_reads_alike_and_is_checked(in_parts, run_dir):
         with pytest.raises(UserError, match=rf"{name}' has sha256 .*make tflite"):
             open_model(in_parts)
         (in_parts / name).write_bytes(content)
+
+
+def test_tokens_and_those_that_are_unknown_are_counted(run_dir, capsys):
+    model = open_model(run_dir, threads=1)
+    model.answer("lovely film")
+    tell_unknown(model)
+    assert (model.num_tokens, model.num_unknown) == (4, 0)
+    model.answer("film 😀 😀")
+    assert (model.num_tokens, model.num_unknown) == (9, 2)
+    assert capsys.readouterr().err == ""
+    tell_unknown(model)
+    assert capsys.readouterr().err == (
+        "22.2% of the texts' tokens are unknown to the model's vocabulary: it was "
+        "trained on others\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])

@@ -31,7 +31,7 @@ class FakeModel:
 
     def __init__(self, task=None):
         self.task = task or Embed()
-        self.num_cut = 0
+        self.num_cut = self.num_unknown = self.num_tokens = 0
         self.num_asked = 0
 
     def answer(self, text, text_pair=None):

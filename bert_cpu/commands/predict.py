@@ -76,6 +76,7 @@ def run(
     with no_search_for_garbage(), single_threaded_numpy():
         # While the model is read: these import NumPy, the tokenizer and LiteRT.
         from bert_cpu.serving.answer import answer_with, open_model
+        from bert_cpu.serving.tell_unknown import tell_unknown
 
         opened = open_model(model, threads or None, variant, answering, reading)
     waiting: deque[_Asked] = deque()  # For their answers, which come in order.
@@ -108,6 +109,7 @@ def run(
         were_cut = counted(opened.num_cut, "text was", "texts were")
         when_cut = opened.task.when_cut.format(max_length=opened.max_length)
         print(f"{were_cut} {when_cut}", file=sys.stderr)
+    tell_unknown(opened)
     if num_mistakes:
         raise UserError(
             f"{num_mistakes:,} of {counted(num_answers, 'text')} could not be "

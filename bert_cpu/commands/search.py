@@ -10,6 +10,7 @@ from bert_cpu.counted import counted
 from bert_cpu.errors import UserError
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_with, open_model
+from bert_cpu.serving.tell_unknown import tell_unknown
 from bert_cpu.serving.vector_search import VectorIndex
 from bert_cpu.text.rows import Row, read_rows, text_of
 
@@ -69,6 +70,7 @@ def run(
         "column": text,
     }
     found = _open_or_build(pathlib.Path(index or f"{file}.index"), source, opened, rows)
+    tell_unknown(opened)
     for query, hits in zip(queries, found.search(vectors, top), strict=True):
         if len(queries) > 1 and not as_json:
             print(f"> {_one_line(query)}")

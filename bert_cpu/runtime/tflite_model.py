@@ -18,7 +18,7 @@ from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.task import Outputs, Task
 from bert_cpu.text.tokenizer_parts import files_to_open, open_tokenizer
-from bert_cpu.text.windows import Reading, WindowReader
+from bert_cpu.text.windows import UNKNOWN, Reading, WindowReader
 
 if TYPE_CHECKING:
     from bert_cpu.runtime.interpreter_pool import InterpreterPool
@@ -41,6 +41,8 @@ class TFLiteModel:
         text_pair: whether it reads two texts.
         variant: the file in use, "float32" or "int8".
         num_cut: how many texts were cut so far.
+        num_tokens: how many tokens texts had so far, in all windows.
+        num_unknown: how many of them the vocabulary has no word for.
 
     Example:
     >>> model = TFLiteModel.open("runs/mr0/tflite", restore_task)  # doctest: +SKIP
@@ -64,7 +66,9 @@ class TFLiteModel:
         self.buckets: list[int] = description["buckets"]
         self.text_pair: bool = description["text_pair"]
         self.variant = variant
-        self.num_cut = 0
+        self.num_cut = self.num_tokens = self.num_unknown = 0
+        unknown_id = tokenizer.token_to_id(UNKNOWN)
+        self._unknown_id = -1 if unknown_id is None else unknown_id
         self._answer_labels = task.answer_labels(self.labels, tokenizer)
         self._read = WindowReader(
             tokenizer,
@@ -175,6 +179,10 @@ class TFLiteModel:
     ) -> Answered:
         """The answer that the outputs for an example's tokens come to."""
         self.num_cut += reading.is_cut
+        for window in reading.sequences:
+            ids = window.ids
+            self.num_tokens += len(ids)
+            self.num_unknown += ids.count(self._unknown_id)
         answer = self.task.answer(
             example, reading.windows, outputs, self._answer_labels
         )

@@ -11,6 +11,11 @@ from bert_cpu.errors import Unanswerable, UserError
 
 Pair = tuple[str, str | None]
 
+# Stands for a word that the vocabulary has no pieces for.
+UNKNOWN = "[UNK]"
+# A share of unknown tokens that is worth a line.
+TOLD_UNKNOWN = 0.1
+
 
 @dataclasses.dataclass(slots=True)
 class Reading:
@@ -21,11 +26,15 @@ class Reading:
     apart: Encoding | None = None  # Of a second text that is read by itself.
 
     @property
+    def sequences(self) -> list[Encoding]:
+        """All that the model reads of it."""
+        return self.windows if self.apart is None else [*self.windows, self.apart]
+
+    @property
     def is_empty(self) -> bool:
         """Whether a text left no token beside the special ones."""
-        sequences = self.windows if self.apart is None else [*self.windows, self.apart]
         # [CLS], and a [SEP] behind each text.
-        return any(len(each) <= each.n_sequences + 1 for each in sequences)
+        return any(len(each) <= each.n_sequences + 1 for each in self.sequences)
 
 
 def tokenizer_sha256(tokenizer: Tokenizer) -> str:

@@ -13,15 +13,13 @@ from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
 from bert_cpu.tasks.catalog import task_of_records
-from bert_cpu.text.windows import tokenizer_sha256
+from bert_cpu.text.windows import TOLD_UNKNOWN, tokenizer_sha256
 from bert_cpu.training.check_followed import check_followed
 from bert_cpu.training.check_length import check_length
 from bert_cpu.training.screen import Screen
 from bert_cpu.training.tell_left_out import tell_left_out
 
 _REMEDY = "Prepare the data again."
-# A share of unknown tokens that is worth a line.
-_TOLD_UNKNOWN = 0.1
 _INSTEAD = "Or leave damaged records out by --skip-damaged."
 
 
@@ -159,5 +157,5 @@ def _tell_losses(manifest, task, screen):
                 f"'{manifest.source}' gives no label"
             )
     unknown = manifest.splits["train"].unknown_share
-    if unknown >= _TOLD_UNKNOWN:
+    if unknown >= TOLD_UNKNOWN:
         screen.say(f"train: {unknown:.1%} of the tokens are unknown to the vocabulary")
