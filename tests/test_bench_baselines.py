@@ -178,9 +178,9 @@ def test_a_question_gets_the_sentence_that_answers_it_and_the_nearest_that_does_
         "answers": [{"text": "Denver", "start": 0}],
     }
     assert list(inference_pairs(row)) == [
-        ("Who won the long game?", "Denver won the game.", "entailment"),
+        ("Who won the long game?", "Denver won the game.", "entailment", 1),
         # Not "Denver rested.", in which the answer stands as well.
-        ("Who won the long game?", "The game was long.", "not_entailment"),
+        ("Who won the long game?", "The game was long.", "not_entailment", 0),
     ]
     over_two = [{"text": "game. Rain", "start": context.index("game. Rain")}]
     assert list(inference_pairs(row | {"answers": over_two})) == []
@@ -195,8 +195,8 @@ def test_the_sentence_is_the_one_where_the_answer_is_and_not_another_with_its_wo
         "answers": [{"text": "丹佛", "start": 10}],
     }
     assert list(inference_pairs(row)) == [
-        ("谁赢了？", "丹佛赢了。", "entailment"),
-        ("谁赢了？", "他们走了。", "not_entailment"),
+        ("谁赢了？", "丹佛赢了。", "entailment", 1),
+        ("谁赢了？", "他们走了。", "not_entailment", 0),
     ]
 
 

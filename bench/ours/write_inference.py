@@ -2,9 +2,9 @@
 
     python -m bench.ours.write_inference xquad/train.json train.csv
 
-A sentence that holds the answer entails what is asked for. Beside it stands one of the
-same text that does not: of these, the one with the most words of the question, so that
-words alone don't tell.
+A sentence that holds the answer entails what is asked for, and is 1 in the column
+`answers`. Beside it stands one of the same text that does not, and is 0: of these, the
+one with the most words of the question, so that words alone don't tell.
 
 Reference: Wang et al. 2018, https://arxiv.org/abs/1804.07461, section 3.2 (QNLI).
 """
@@ -19,7 +19,7 @@ from typing import Any
 from bert_cpu.data.pretraining.sentences import split_sentences
 from bert_cpu.text.squad import read_squad
 
-COLUMNS = ("question", "sentence", "label")
+COLUMNS = ("question", "sentence", "label", "answers")
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
             writer.writerows(inference_pairs(row))
 
 
-def inference_pairs(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def inference_pairs(row: dict[str, Any]) -> Iterator[tuple[str, str, str, int]]:
     """Yields two pairs of a question, or none where its text has not both kinds.
 
     Args:
@@ -53,9 +53,9 @@ def inference_pairs(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         elif not any(answer["text"] in sentence for answer in row["answers"]):
             others.append(sentence)
     if holding and others:
-        yield question, holding[0], "entailment"
+        yield question, holding[0], "entailment", 1
         nearest = max(others, key=lambda sentence: len(asked & _words(sentence)))
-        yield question, nearest, "not_entailment"
+        yield question, nearest, "not_entailment", 0
 
 
 def _words(text):
