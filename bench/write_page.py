@@ -1,6 +1,9 @@
 """Puts the results of a benchmark into docs/performance.md, between its two marks.
 
-python -m bench.write_page bench.json
+    python -m bench.write_page bench.json
+
+They are kept as docs/performance/bench.json beside the pictures, for single jobs to be
+measured again with --resume.
 """
 
 import json
@@ -10,6 +13,7 @@ from typing import Any
 
 from bench.contestant import ROOT
 from bench.write_report import report_text
+from bert_cpu.storage import write_json
 
 BEGIN = "<!-- results: written by `make bench-page` -->\n"
 END = "<!-- end of the results -->\n"
@@ -21,10 +25,10 @@ def main() -> None:
         raise SystemExit(f"There is no '{source}': run `make bench`, which writes it.")
     results = json.loads(source.read_text(encoding="utf-8"))
     page = ROOT / "docs" / "performance.md"
-    text = with_results(
-        page.read_text(encoding="utf-8"), results, page.with_name("performance")
-    )
+    pictures = page.with_name("performance")
+    text = with_results(page.read_text(encoding="utf-8"), results, pictures)
     page.write_text(text, encoding="utf-8")
+    write_json(pictures / "bench.json", results)
 
 
 def with_results(page: str, results: dict[str, Any], pictures: pathlib.Path) -> str:
