@@ -5,7 +5,7 @@ from typing import Any
 
 
 # Not frozen: of these there are many, and a frozen one takes three times as long.
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, unsafe_hash=True)
 class Example:
     """A raw text (or a pair of them) with what is to be learned of it.
 

@@ -774,7 +774,7 @@ def test_a_line_without_a_second_text_is_told(reviews_run):
         "or leave out --text-pair.\n"
     )
     assert outcome.err == (
-        "bert-cpu: 1 of 1 texts could not be answered. Their lines say why: mend them, "
+        "bert-cpu: 1 of 1 text could not be answered. Their lines say why: mend them, "
         "or leave them out.\n"
     )
 
