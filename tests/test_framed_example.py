@@ -65,7 +65,7 @@ def feature_of(kind, value):
 @given(fields=FIELDS)
 @example(fields={"a" * 20_000: ("I", [2**20, 2**62, -1] * 200), "a": ("t", "")})
 @example(fields={"input": ("F", [1e300, -1e300, 1e-50]), "input_ids": ("I", [])})
-@example(fields={str(bits): ("i", 2**bits) for bits in range(63)})
+@example(fields={"a": ("I", [2**bits + n for bits in range(63) for n in (-1, 0)])})
 def test_records_are_what_tensorflow_writes(framed_example, fields):
     features = {name: feature_of(*value) for name, value in fields.items()}
     message = tf.train.Example(features=tf.train.Features(feature=features))
