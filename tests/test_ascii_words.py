@@ -52,6 +52,7 @@ def tokenizer(pieces, lowers, prefix, longest, own):
     texts=st.lists(TEXTS, max_size=4),
 )
 @example(list("ab"), True, "##", 100, "own", ["b" * 100, "b" * 101, "AB known", "~"])
+@example(list("ab"), True, "##", 100, "own", ["abz", "a\x7fb", "\x7f", "a\x1fb", "a\0"])
 def test_ids_are_those_of_the_tokenizer(pieces, lowers, prefix, longest, own, texts):
     it = tokenizer(pieces, lowers, prefix, longest, own)
     assert parts_at_spaces(it)
