@@ -15,7 +15,6 @@ def tell_unknown(model: TFLiteModel) -> None:
     share = model.num_unknown / max(1, model.num_tokens)
     if share >= TOLD_UNKNOWN:
         print(
-            f"{share:.1%} of the texts' tokens are unknown to the model's vocabulary: "
-            "it was trained on others",
+            f"{share:.1%} of the texts' tokens are unknown to the model's vocabulary",
             file=sys.stderr,
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tokenizers import Encoding, Tokenizer
 
 from bert_cpu.errors import UserError
+from bert_cpu.text.windows import UNKNOWN
 
 _SHOWN = 10
 
@@ -23,7 +24,7 @@ class Coverage:
     def __init__(self, tokenizer: Tokenizer):
         self.num_tokens = 0
         self.num_unknown = 0
-        self._unknown_id = tokenizer.token_to_id("[UNK]")
+        self._unknown_id = tokenizer.token_to_id(UNKNOWN)
         self._normalizer = tokenizer.normalizer
         pieces = (piece.removeprefix("##") for piece in tokenizer.get_vocab())
         self._known = {piece for piece in pieces if len(piece) == 1}
