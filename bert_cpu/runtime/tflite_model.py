@@ -115,7 +115,8 @@ class TFLiteModel:
             variant = variant or description["chosen"]
             file = f"{variant}.tflite"
             # Only what is opened: a container may ship one of the variants.
-            files = _with_variant(description["files"], file)
+            files = description["files"]
+            _expect_variant(files, file)
             model_path = directory / file
             if reading is None or reading.path != model_path:
                 reading = ReadAhead(model_path, files[file]["size"])
@@ -235,13 +236,12 @@ def _check_buckets(description: dict[str, Any], path: pathlib.Path) -> None:
         )
 
 
-def _with_variant(files: dict[str, Any], file: str) -> dict[str, Any]:
+def _expect_variant(files: dict[str, Any], file: str) -> None:
     if file not in files:
         known = [name for name in files if name.endswith(".tflite")]
         names = ", ".join(name.removesuffix(".tflite") for name in known)
         remedy = f"Choose a variant that it has: {names}." if known else _REMEDY
         raise UserError(f"The model has no '{file}'. {remedy}")
-    return files
 
 
 def _preprocess(settings: dict[str, Any]) -> Callable[[str], str]:
