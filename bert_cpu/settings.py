@@ -9,11 +9,9 @@ import pathlib
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from bert_cpu.errors import UserError
+from bert_cpu.task_names import TaskName
 
 Language = Literal["none", "english", "chinese"]
-TaskName = Literal[
-    "classify", "multilabel", "score", "tag", "relate", "answer", "embed", "fill"
-]
 
 
 @dataclasses.dataclass(frozen=True)

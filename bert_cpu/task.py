@@ -1,8 +1,9 @@
 """What a task is: all that data, training, conversion and answering ask of one.
 
-A task is one file in `tasks/` with one subclass of `Task`. Nothing else knows what
-a label, a span or a score is. Such a file answers questions without TensorFlow as
-well, so it imports Keras and TensorFlow within the methods that need them.
+A task is one file in `tasks/`, called as the task is, with one subclass of `Task`.
+Nothing else knows what a label, a span or a score is, and nothing lists tasks. Such a
+file answers questions without TensorFlow as well, so it imports Keras and TensorFlow
+within the methods that need them.
 
 The way of an example through a task:
 
@@ -35,7 +36,7 @@ Outputs = Mapping[str, np.ndarray]
 class Task(RowReader):
     """Reads a text or a pair, cut at `max_length`; each task replaces what it must."""
 
-    # How it is called on the command line, in `config.json` and in bundles.
+    # How it is called: its file, on the command line, in `config.json` and in bundles.
     name: ClassVar[str]
     # A task with labels learns names from a set that the training split gives.
     has_labels: ClassVar[bool] = True

@@ -27,6 +27,7 @@ _FOLDERS = {
     "data/pretraining": "",
     "models": "floor 2",
     "tasks": "floor 3",
+    "tasks/parts": "",
     "training": "floor 4",
     "training/cluster": "",
     "export": "floor 4",

@@ -8,7 +8,7 @@ import tiny_bundle
 from transformers import BertConfig
 
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.tasks.catalog import task_class
+from bert_cpu.task_catalog import task_class
 from bert_cpu.training.compile_ahead import CompileAhead
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.step import make_train_step

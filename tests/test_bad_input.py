@@ -660,7 +660,7 @@ def test_a_changed_bundle(run_copy, command, name):
         ({"max_length": 12}, "has a model with max_length 12, but records with 24. "),
         ({"max_length": "long"}, 'says that max_length is "long", which no model '),
         ({"files": {}}, "has no 'config.json'. Train it again"),
-        ({"task": "ner"}, "was trained for the task 'ner', but only classify"),
+        ({"task": "ner"}, "was trained for the task 'ner', but only answer, "),
         ({"preprocess": ...}, "has no 'preprocess'. Train it again"),
     ],
 )

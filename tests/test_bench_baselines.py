@@ -13,7 +13,7 @@ from bench.ours.write_phrases import read_phrases
 from bench.ours.write_texts import row_of
 from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.task_catalog import make_task
 from bert_cpu.text.rows import read_rows
 
 # Stands for both interpreters: it notes how it was started, and leaves what a run

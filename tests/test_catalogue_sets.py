@@ -20,7 +20,7 @@ from bert_cpu.data.prepare import prepare_records
 from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.task_catalog import make_task
 
 NO_LABEL = catalogue_sets.LABEL_MISSING
 

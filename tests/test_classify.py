@@ -14,7 +14,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.tasks import catalog
+from bert_cpu.task_catalog import make_task, restore_task, task_class
 from bert_cpu.tasks.classify import Answer, Classify
 
 INPUTS = {
@@ -42,10 +42,10 @@ def losses_of(labels, logits, smoothing=0.0):
 
 
 def test_the_catalog_has_what_the_trainer_needs_of_a_task():
-    assert catalog.task_class("classify") is Classify
-    assert isinstance(catalog.make_task(PrepareSettings(task="classify")), Classify)
-    assert isinstance(catalog.restore_task("classify", {}), Classify)
-    assert catalog.restore_task("translate", {}) is None
+    assert task_class("classify") is Classify
+    assert isinstance(make_task(PrepareSettings(task="classify")), Classify)
+    assert isinstance(restore_task("classify", {}), Classify)
+    assert restore_task("translate", {}) is None
 
 
 @pytest.mark.parametrize("num_labels", [2, 5])

@@ -26,7 +26,7 @@ from bert_cpu.runtime.keep_one_signature import keep_one_signature
 from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import open_model
-from bert_cpu.tasks.catalog import restore_task
+from bert_cpu.task_catalog import restore_task
 
 BUCKETS = [16, 20]
 

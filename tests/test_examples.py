@@ -17,7 +17,7 @@ NEED_A_MODEL = {
     "bert_cpu.export.export_tflite.export_tflite",
     "bert_cpu.models.attention_maps.attention_maps",
     "bert_cpu.runtime.tflite_model.TFLiteModel",
-    "bert_cpu.tasks.pretrain.pretraining_losses",
+    "bert_cpu.tasks.parts.pretrain.pretraining_losses",
 }
 MODULES = [
     ".".join(path.relative_to(PROJECT).with_suffix("").parts)

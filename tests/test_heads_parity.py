@@ -14,9 +14,9 @@ from bert_cpu.models.bundle import BundleInfo, open_bundle, save_bundle
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.load_tokenizer import load_tokenizer
-from bert_cpu.tasks.catalog import restore_task
+from bert_cpu.task_catalog import restore_task
 from bert_cpu.tasks.fill import Fill
-from bert_cpu.tasks.pretrain import HEAD_NAMES, build_pretraining
+from bert_cpu.tasks.parts.pretrain import HEAD_NAMES, build_pretraining
 from bert_cpu.training.pretrained import FillAndNextSentence
 
 # As tests/reference/make_heads.py has them.

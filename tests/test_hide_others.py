@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tiny_words
 
-from bert_cpu.tasks.hide_others import hide_others
+from bert_cpu.tasks.parts.hide_others import hide_others
 
 MASK_ID = tiny_words.WORDS.index("[MASK]")
 

@@ -10,7 +10,7 @@ from transformers import BertConfig
 
 from bert_cpu.layers.masked_words_head import MaskedWordsHead
 from bert_cpu.models.encoder import build_encoder
-from bert_cpu.tasks.pretrain import MASKED_WORDS_NAMES, masked_words_logits
+from bert_cpu.tasks.parts.pretrain import MASKED_WORDS_NAMES, masked_words_logits
 
 INPUTS = {
     "input_ids": np.int32([[2, 6, 8, 7, 3], [2, 9, 6, 3, 0]]),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from bert_cpu.example import Example
-from bert_cpu.tasks import measure_pairs as module
-from bert_cpu.tasks.measure_pairs import measure_pairs
+from bert_cpu.tasks.parts import measure_pairs as module
+from bert_cpu.tasks.parts.measure_pairs import measure_pairs
 
 
 def unit_vectors(seed, count, dim=8):

@@ -16,7 +16,7 @@ from bert_cpu.data.tfrecords import read_kept
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.tasks.catalog import make_task, task_of_records
+from bert_cpu.task_catalog import make_task, task_of_records
 from bert_cpu.tasks.classify import Classify
 from bert_cpu.training.records import make_records, open_records
 from bert_cpu.training.screen import Screen

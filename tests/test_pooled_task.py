@@ -13,8 +13,8 @@ from bert_cpu.models.bundle import BundleInfo, open_bundle, save_bundle
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.settings import TrainSettings
-from bert_cpu.tasks.catalog import make_task, restore_task
-from bert_cpu.tasks.pooling import POOLINGS, pool_tokens
+from bert_cpu.task_catalog import make_task, restore_task
+from bert_cpu.tasks.parts.pooling import POOLINGS, pool_tokens
 
 TASKS = ("classify", "multilabel", "score")
 LABELS = ("bad", "good", "fair")

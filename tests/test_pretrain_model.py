@@ -12,7 +12,7 @@ from transformers import BertConfig
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.weights import collect_weights
-from bert_cpu.tasks.pretrain import (
+from bert_cpu.tasks.parts.pretrain import (
     HEAD_NAMES,
     MASKED_WORDS_NAMES,
     build_pretraining,

@@ -17,7 +17,7 @@ from tiny_relations import (
 )
 
 from bert_cpu.example import Example
-from bert_cpu.tasks.catalog import restore_task, task_of_records
+from bert_cpu.task_catalog import restore_task, task_of_records
 from bert_cpu.tasks.relate import Relate
 
 

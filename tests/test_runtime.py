@@ -26,7 +26,7 @@ from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_texts, open_model
 from bert_cpu.serving.tell_unknown import tell_unknown
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import restore_task
+from bert_cpu.task_catalog import restore_task
 from bert_cpu.tasks.classify import softmax
 from bert_cpu.text.tokenizer_parts import PARTS, write_parts
 from bert_cpu.text.windows import Reading
@@ -354,7 +354,7 @@ def test_changed_file_is_named(copied, name):
         ({"format": "other"}, r"format 'other'"),
         ({"labels": None}, r"has no 'labels'"),
         ({"chosen": "../float32"}, r"has no '\.\./float32\.tflite'.*float32, int8"),
-        ({"task": "translate"}, r"task 'translate'.*answers: classify"),
+        ({"task": "translate"}, r"task 'translate'.*answers: answer, classify, "),
     ],
 )
 def test_description_that_does_not_fit_is_refused(copied, change, message):

@@ -12,7 +12,8 @@ from bert_cpu.search.hyperparameters import to_hyperparameters, to_settings
 from bert_cpu.search.read_space import read_space
 from bert_cpu.search.space import SEARCHABLE, Choice, Range, SearchSpace
 from bert_cpu.settings import TrainSettings
-from bert_cpu.tasks.catalog import TASKS, make_task
+from bert_cpu.task_catalog import make_task
+from bert_cpu.task_names import TASK_NAMES
 from bert_cpu.tune_settings import TuneSettings
 
 SPACE = """
@@ -99,7 +100,7 @@ def test_the_default_space_fits_any_encoder(num_layers, has_limits):
     assert "epochs" not in rungs.dimensions
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASK_NAMES)
 def test_every_task_has_a_use_for_the_default_space(task):
     has_labels = has_use(TuneSettings(task=task), "label_smoothing", 0.1)
     space = default_space(6, 128, True, has_rungs=False, has_labels=has_labels)

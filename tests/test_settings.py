@@ -123,7 +123,7 @@ BOTH = pytest.mark.parametrize("unusual", [UNUSUAL, UNUSUAL_PRETRAINING])
         (
             "task",
             "translate",
-            "one of classify, multilabel, score, tag, relate, answer, embed, fill",
+            "one of answer, classify, embed, fill, multilabel, relate, score, tag",
         ),
         ("shard_size", 0, "1 or more"),
         *(

@@ -14,7 +14,7 @@ from bert_cpu.data.pretraining import cooccurrences
 from bert_cpu.data.pretraining.cooccurrences import count_cooccurrences
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.start_words import WordStart, find_word_start, start_words
-from bert_cpu.tasks.pretrain import build_pretraining
+from bert_cpu.tasks.parts.pretrain import build_pretraining
 
 
 @pytest.fixture(scope="module")

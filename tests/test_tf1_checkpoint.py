@@ -12,7 +12,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.weights import collect_weights
-from bert_cpu.tasks.pretrain import HEAD_NAMES, build_pretraining
+from bert_cpu.tasks.parts.pretrain import HEAD_NAMES, build_pretraining
 
 INPUTS = {
     "input_ids": np.int32([[2, 6, 8, 7, 3], [2, 9, 6, 3, 0]]),

@@ -10,7 +10,7 @@ from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.task_catalog import make_task
 
 # Pieces to begin a word and to go on with, so that words are cut; characters of
 # other scripts, so that not all of them are unknown.

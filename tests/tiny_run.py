@@ -88,7 +88,7 @@ def prepare(settings, directory):
     from bert_cpu.data.prepare import prepare_records
     from bert_cpu.data.sources.open_source import open_source
     from bert_cpu.models.load_tokenizer import load_tokenizer
-    from bert_cpu.tasks.catalog import make_task
+    from bert_cpu.task_catalog import make_task
 
     task = make_task(settings)
     tokenizer = load_tokenizer(pathlib.Path(settings.encoder))

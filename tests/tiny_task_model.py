@@ -6,7 +6,7 @@ import numpy as np
 import tiny_bundle
 from tiny_letters import tiny_letters
 
-from bert_cpu.tasks.catalog import task_class
+from bert_cpu.task_catalog import task_class
 
 LENGTH = 40
 _CONFIG = tiny_bundle.CONFIG | {"num_hidden_layers": 1}

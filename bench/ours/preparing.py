@@ -24,7 +24,7 @@ class Preparing:
     def __init__(self, given: dict[str, Any]):
         from bert_cpu.models.checkpoint import open_checkpoint
         from bert_cpu.settings import PrepareSettings
-        from bert_cpu.tasks.catalog import make_task
+        from bert_cpu.task_catalog import make_task
 
         self._settings = PrepareSettings(
             data=given["csv"], max_length=given["max_length"]

@@ -24,7 +24,7 @@ def main() -> None:
     start_tensorflow()
     from bert_cpu.data.sources.open_source import open_source
     from bert_cpu.settings import PrepareSettings
-    from bert_cpu.tasks.catalog import make_task
+    from bert_cpu.task_catalog import make_task
 
     # Kinds are read off entities.
     reads = "tag" if task == "multilabel" else task

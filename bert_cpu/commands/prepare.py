@@ -10,7 +10,7 @@ from bert_cpu.data.sources.open_source import open_source
 from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import open_checkpoint
 from bert_cpu.settings import PrepareSettings
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.task_catalog import make_task
 from bert_cpu.training.check_length import check_length
 from bert_cpu.training.records import make_records
 from bert_cpu.training.screen import Screen

@@ -12,6 +12,7 @@ from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_with, open_model
 from bert_cpu.serving.tell_unknown import tell_unknown
 from bert_cpu.serving.vector_search import VectorIndex
+from bert_cpu.tasks.embed import Embed
 from bert_cpu.text.rows import Row, read_rows, text_of
 
 # Texts between two signs of life: about half a minute.
@@ -56,7 +57,7 @@ def run(
     if not queries:
         raise UserError("There is no query. Give at least one.")
     opened = open_model(model, threads or None, variant)
-    if opened.task.name != "embed":
+    if not isinstance(opened.task, Embed):
         raise UserError(
             f"'{model}' was trained for --task {opened.task.name}, but a search needs "
             "vectors. Train a model with --task embed."

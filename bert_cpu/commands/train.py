@@ -11,7 +11,7 @@ from bert_cpu.report.console import print_result
 from bert_cpu.report.next_steps import next_steps
 from bert_cpu.report.read_run import read_run
 from bert_cpu.settings import TrainSettings
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.task_catalog import make_task
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.cluster.damage_facts import damage_facts
 from bert_cpu.training.cluster.facts import gather_facts

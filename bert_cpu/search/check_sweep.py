@@ -8,7 +8,7 @@ from bert_cpu.search.recipes import ends_of, final_recipes
 from bert_cpu.search.shared_records import check_prepared
 from bert_cpu.search.space import SearchSpace, Value
 from bert_cpu.settings import TrainSettings
-from bert_cpu.tasks.catalog import make_task
+from bert_cpu.task_catalog import make_task
 from bert_cpu.training.check_length import check_length
 from bert_cpu.tune_settings import TuneSettings
 

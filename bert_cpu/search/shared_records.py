@@ -12,12 +12,11 @@ from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.search.space import SearchSpace
 from bert_cpu.settings import PrepareSettings, TrainSettings
-from bert_cpu.tasks.catalog import OPTIONS, make_task
+from bert_cpu.task_catalog import make_task, option_names
 from bert_cpu.training.records import make_records
 from bert_cpu.training.screen import Screen
 
 _PREPARING = [field.name for field in dataclasses.fields(PrepareSettings)]
-_UNSAID = {"processes", *OPTIONS}
 
 
 def shared_records(
@@ -42,7 +41,8 @@ def shared_records(
     task = make_task(settings)
     # Who does the work changes nothing of them; what a task does by itself is said
     # only where it is not what it was before there was a choice.
-    wishes = {n: getattr(settings, n) for n in _PREPARING if n not in _UNSAID}
+    unsaid = {"processes", *option_names()}
+    wishes = {n: getattr(settings, n) for n in _PREPARING if n not in unsaid}
     for name, earlier in task.reading_options.items():
         if getattr(task, name) != earlier:
             wishes[name] = getattr(task, name)

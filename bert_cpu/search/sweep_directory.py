@@ -12,7 +12,8 @@ from bert_cpu import storage
 from bert_cpu.data.manifest import is_prepared
 from bert_cpu.errors import UserError
 from bert_cpu.search.space import SearchSpace
-from bert_cpu.tasks.catalog import TASKS, task_class
+from bert_cpu.task_catalog import task_class
+from bert_cpu.task_names import TASK_NAMES
 from bert_cpu.tune_settings import TuneSettings
 
 FORMAT = "bert_cpu.sweep"
@@ -83,7 +84,7 @@ def resumed_sweep(
         )
     before, settings = read_sweep(directory), _with_whole_path(settings)
     defaults, kept = TuneSettings(), before.get("settings", {})
-    if kept.get("task") in TASKS:  # Of a sweep from before there was a choice.
+    if kept.get("task") in TASK_NAMES:  # Of a sweep from before there was a choice.
         kept = {**task_class(kept["task"]).reading_options, **kept}
     for name, was in kept.items():
         now = getattr(settings, name, None)

@@ -11,7 +11,8 @@ from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answering_here import answering_here
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import TASKS, restore_task
+from bert_cpu.task_catalog import restore_task
+from bert_cpu.task_names import TASK_NAMES
 
 # A text and the second text, or None; or why there is none.
 Text = tuple[str, str | None] | Unanswerable
@@ -98,7 +99,7 @@ def open_model(
         if task is None:
             raise UserError(
                 f"'{directory}' has a model for the task '{name}', but this program "
-                f"answers: {', '.join(TASKS)}. Use a newer version of bert_cpu."
+                f"answers: {', '.join(TASK_NAMES)}. Use a newer version of bert_cpu."
             )
         return task
 

@@ -1,1 +1,1 @@
-"""One file a task: head, loss, metrics and how it reads an example."""
+"""One file a task, with its name: head, loss, metrics and how it reads an example."""

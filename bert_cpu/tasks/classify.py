@@ -7,7 +7,7 @@ import numpy as np
 
 from bert_cpu.errors import UserError
 from bert_cpu.target import Target
-from bert_cpu.tasks.pooled_task import PooledTask
+from bert_cpu.tasks.parts.pooled_task import PooledTask
 from bert_cpu.text.rows import label_of
 
 

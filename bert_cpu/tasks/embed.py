@@ -10,9 +10,9 @@ from bert_cpu.errors import UserError
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Task
-from bert_cpu.tasks.measure_pairs import measure_pairs
-from bert_cpu.tasks.pooling import Pooling, pool_rows, pool_tokens
-from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
+from bert_cpu.tasks.parts.measure_pairs import measure_pairs
+from bert_cpu.tasks.parts.pooling import Pooling, pool_rows, pool_tokens
+from bert_cpu.tasks.parts.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import text_of
 
 # Cosines lie in [-1, 1], too near to one another for a softmax to choose. The

@@ -12,20 +12,20 @@ from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.task import Outputs, Task
-from bert_cpu.tasks.fill_in import fill_in
-from bert_cpu.tasks.hide_others import hide_others
-from bert_cpu.tasks.hide_words import MASK, MOST_MASKS, hide_words
-from bert_cpu.tasks.masked_targets import (
+from bert_cpu.tasks.parts.fill_in import fill_in
+from bert_cpu.tasks.parts.hide_others import hide_others
+from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS, hide_words
+from bert_cpu.tasks.parts.masked_targets import (
     mask_places,
     mask_positions,
     masked_targets,
 )
-from bert_cpu.tasks.pretrain import (
+from bert_cpu.tasks.parts.pretrain import (
     MASKED_WORDS_NAMES,
     masked_losses,
     masked_words_logits,
 )
-from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
+from bert_cpu.tasks.parts.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import Row, text_of
 
 # Words that an answer offers for each mask.

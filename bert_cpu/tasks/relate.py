@@ -10,7 +10,7 @@ from bert_cpu.errors import Unanswerable, UserError
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.target import Target
 from bert_cpu.tasks.classify import Answer, Classify
-from bert_cpu.tasks.pooling import Pooling
+from bert_cpu.tasks.parts.pooling import Pooling
 from bert_cpu.text.rows import text_of
 from bert_cpu.text.semeval import read_semeval
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from bert_cpu.errors import UserError
 from bert_cpu.target import Target
-from bert_cpu.tasks.pooled_task import PooledTask
-from bert_cpu.tasks.refuse_smoothing import refuse_smoothing
+from bert_cpu.tasks.parts.pooled_task import PooledTask
+from bert_cpu.tasks.parts.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import text_of
 
 # No score that is beyond it can be learned, and its square is still a float32.

@@ -25,7 +25,7 @@ from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.find_encoder_config import find_encoder_config
 from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import make_task, task_of_records
+from bert_cpu.task_catalog import make_task, task_of_records
 from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
 from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.class_weights import class_weights

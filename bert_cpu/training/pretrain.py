@@ -30,7 +30,7 @@ from bert_cpu.models.start_neighbours import start_neighbours
 from bert_cpu.models.start_words import start_words
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.report.write_report import write_report
-from bert_cpu.tasks.pretrain import (
+from bert_cpu.tasks.parts.pretrain import (
     HEAD_NAMES,
     MASKED_WORDS_NAMES,
     build_pretraining,

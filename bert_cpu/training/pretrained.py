@@ -16,7 +16,7 @@ from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.pretrain_settings import PretrainSettings
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.tasks.fill import Fill
-from bert_cpu.tasks.pretrain import HEAD_NAMES
+from bert_cpu.tasks.parts.pretrain import HEAD_NAMES
 from bert_cpu.text.preprocess import Preprocess
 from bert_cpu.training.pretraining_data import open_corpus
 

@@ -12,7 +12,7 @@ from bert_cpu.errors import UserError
 from bert_cpu.models.checkpoint import Checkpoint
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import task_of_records
+from bert_cpu.task_catalog import task_of_records
 from bert_cpu.text.windows import TOLD_UNKNOWN, tokenizer_sha256
 from bert_cpu.training.check_followed import check_followed
 from bert_cpu.training.check_length import check_length

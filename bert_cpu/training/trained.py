@@ -17,7 +17,8 @@ from bert_cpu.report.resume_command import resume_command
 from bert_cpu.settings import TrainSettings
 from bert_cpu.stored_settings import load_settings
 from bert_cpu.task import Task
-from bert_cpu.tasks.catalog import TASKS, restore_task, task_of_records
+from bert_cpu.task_catalog import restore_task, task_of_records
+from bert_cpu.task_names import TASK_NAMES
 from bert_cpu.training.evaluate import Evaluation
 from bert_cpu.training.step import make_predict_step
 
@@ -52,7 +53,7 @@ def open_trained(bundle_dir: pathlib.Path) -> Trained:
     if task is None:
         raise UserError(
             f"'{bundle_dir}' was trained for the task '{bundle.info.task}', but only "
-            f"{', '.join(TASKS)} are known. Use the version that trained it."
+            f"{', '.join(TASK_NAMES)} are known. Use the version that trained it."
         )
     encoder = build_encoder(bundle.config, reads_first_token=task.reads_first_token)
     model = task.build(encoder, bundle.info.labels, 0.0)

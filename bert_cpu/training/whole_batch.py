@@ -4,7 +4,7 @@ import dataclasses
 
 from bert_cpu.errors import UserError
 from bert_cpu.settings import TrainSettings
-from bert_cpu.tasks.catalog import task_class
+from bert_cpu.task_catalog import task_class
 from bert_cpu.training.cluster.cluster import Cluster
 
 

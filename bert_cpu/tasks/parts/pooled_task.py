@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from bert_cpu.task import Task
-from bert_cpu.tasks.pooling import Pooling, pool_rows, pool_tokens
+from bert_cpu.tasks.parts.pooling import Pooling, pool_rows, pool_tokens
 
 
 class PooledTask(Task):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bert_cpu.tasks.hide_words import MOST_MASKS, SHARE_HIDDEN
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS, SHARE_HIDDEN
 
 
 def hide_others(batch: dict[str, Any], seed: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenizers import Encoding
 
-from bert_cpu.tasks.hide_words import MASK, MOST_MASKS
+from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS
 
 
 def masked_targets(
