@@ -101,19 +101,27 @@ def test_whole_records_are_opened_and_their_losses_told(records):
     ]
 
 
-def test_a_share_of_unknown_tokens_is_told_where_it_is_large(records):
-    train = records.splits["train"]
-    own = train.tokens - 2 * train.windows
-    for unknown, lines in (
-        (own // 20, []),
-        (own // 2, [f"train: {own // 2 / own:.1%} of the tokens are unknown to the "]),
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+def test_a_share_of_unknown_tokens_is_told_where_it_is_large(records, name):
+    split = records.splits[name]
+    own = split.tokens - 2 * split.windows
+    told = "of the tokens are unknown to the vocabulary"
+    worthless = ", so that its measures say little of the model"
+    # Half of them may be unknown, unless another share is asked for.
+    for unknown, most, ending in (
+        (own // 20, 0.5, None),
+        (own // 4, 0.5, ""),
+        (own // 4, 0.2, "" if name == "train" else worthless),
+        (own // 20, 0.01, None if name == "train" else worthless),
+        (own, 0.5, "" if name == "train" else worthless),
     ):
-        split = dataclasses.replace(train, unknown_tokens=unknown)
-        splits = records.splits | {"train": split}
+        changed = dataclasses.replace(split, unknown_tokens=unknown)
+        splits = records.splits | {name: changed}
         save_manifest(dataclasses.replace(records, splits=splits))
         screen = Listener()
-        open_(records.directory, screen=screen)
-        assert screen.lines == [f"{line}vocabulary" for line in lines]
+        open_(records.directory, screen=screen, most_unknown=most)
+        line = f"{name}: {unknown / own:.1%} {told}{ending}"
+        assert screen.lines == ([] if ending is None else [line])
 
 
 def test_the_runs_own_records_are_opened_again(records):

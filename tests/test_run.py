@@ -65,7 +65,7 @@ CONTRACT = {
         "cut_texts": INTEGER,
         "empty_texts": INTEGER,
         "unlabelled_texts": INTEGER,
-        "unknown_share": NUMBER,
+        "unknown_share": dict.fromkeys(("train", "validation", "test"), NUMBER),
         "length_histogram": dict,
     },
 }

@@ -65,6 +65,7 @@ def open_records(
     else:
         return make_records(settings, task, directory, checkpoint, screen)
     _tell_losses(manifest, task, screen)
+    _tell_unknown(manifest, settings, screen)
     return manifest
 
 
@@ -92,6 +93,7 @@ def make_records(
             source, settings, checkpoint.tokenizer, directory, task, count, engine
         )
     _tell_losses(manifest, task, screen)
+    _tell_unknown(manifest, settings, screen)
     return manifest
 
 
@@ -156,6 +158,15 @@ def _tell_losses(manifest, task, screen):
                 f"{split}: {counted(info.unlabelled_texts, 'text')} left out that "
                 f"'{manifest.source}' gives no label"
             )
-    unknown = manifest.splits["train"].unknown_share
-    if unknown >= TOLD_UNKNOWN:
-        screen.say(f"train: {unknown:.1%} of the tokens are unknown to the vocabulary")
+
+
+def _tell_unknown(manifest, settings, screen):
+    """A training split beyond the limit is refused where it is prepared; the others
+    cost no training, and their measures are worth what can be read of them."""
+    for split, info in manifest.splits.items():
+        share = info.unknown_share
+        line = f"{split}: {share:.1%} of the tokens are unknown to the vocabulary"
+        if split != "train" and share > settings.most_unknown:
+            screen.say(f"{line}, so that its measures say little of the model")
+        elif share >= TOLD_UNKNOWN:
+            screen.say(line)

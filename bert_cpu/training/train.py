@@ -116,7 +116,9 @@ def _metrics(run, cluster, progress, measured):
             "cut_texts": sum(split.cut_texts for split in splits),
             "empty_texts": sum(split.empty_texts for split in splits),
             "unlabelled_texts": sum(split.unlabelled_texts for split in splits),
-            "unknown_share": manifest.splits["train"].unknown_share,
+            "unknown_share": {
+                name: split.unknown_share for name, split in manifest.splits.items()
+            },
             "length_histogram": manifest.splits["train"].length_histogram,
             "left_out": dataclasses.asdict(read_left_out(manifest.directory)),
         },
