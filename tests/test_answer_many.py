@@ -120,14 +120,20 @@ def test_a_text_that_cannot_be_read_is_named_after_the_answers_before_it(
         next(answers)
 
 
-def test_a_source_that_fails_does_so_after_the_answers_before_it(run_dir, small_blocks):
+# Among the first four texts, which decide whether a pool is opened; or behind them.
+@pytest.mark.parametrize("number", [0, 1, 3, 4, 45])
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_source_that_fails_does_so_after_the_answers_before_it(
+    run_dir, small_blocks, number, instances
+):
     def broken():
-        yield from TEXTS[:45]
-        raise UserError("Line 46 is torn.")
+        yield from TEXTS[:number]
+        raise UserError("A line is torn.")
 
-    answers = answer_many(open_model(run_dir, 1), broken(), 2)
-    assert [next(answers).text for _ in range(45)] == [text for text, _ in TEXTS[:45]]
-    with pytest.raises(UserError, match=r"^Line 46 is torn\.$"):
+    answers = answer_many(open_model(run_dir, 1), broken(), instances)
+    given = [next(answers).text for _ in range(number)]
+    assert given == [text for text, _ in TEXTS[:number]]
+    with pytest.raises(UserError, match=r"^A line is torn\.$"):
         next(answers)
 
 

@@ -309,6 +309,28 @@ def test_a_column_that_the_first_row_lacks_ends_it(model_of, here):
     )
 
 
+@pytest.mark.parametrize("instances", [1, 2])
+@pytest.mark.parametrize(
+    "name, torn, mistake",
+    [
+        ("a.jsonl", '{"text": "Ann"}\n{"text": ', "a.jsonl line 2 is not well-formed "),
+        ("a.csv", "text,label\nAnn,1\nBob\n", "a.csv line 3 has 1 columns, but the "),
+        ("a.txt", "Ann\n\0\n", "a.txt line 2 holds a NUL byte, which no text does. "),
+    ],
+)
+def test_texts_before_a_torn_line_are_answered(
+    model_of, here, predict, instances, name, torn, mistake
+):
+    expected = predict("classify", "Ann")
+    (here / name).write_text(torn)
+    command = ("--file", name, "--json", "--instances", instances)
+    outcome = tiny_command.bert_cpu("predict", model_of("classify"), *command)
+    assert [json.loads(line) for line in outcome.out.splitlines()] == expected
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"bert-cpu: {mistake}")
+    assert outcome.err.count("\n") == 1
+
+
 def test_a_value_that_is_no_text_is_told_and_the_rest_go_on(model_of, here):
     (here / "a.jsonl").write_text(jsonl({"text": 7}, {"text": "Ann"}))
     command = ("predict", model_of("classify"), "--file", "a.jsonl")

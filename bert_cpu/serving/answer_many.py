@@ -45,10 +45,10 @@ def answer_many(
     Raises:
         UserError: as `answer_with`, behind the answers of the texts before.
     """
-    texts = iter(texts)
-    first = list(itertools.islice(texts, FEW * instances))
-    everything = itertools.chain(first, texts)
-    if instances == 1 or len(first) < FEW * instances:
+    num_first = FEW * instances
+    first, rest = _begin(iter(texts), num_first)
+    everything = itertools.chain(first, rest)
+    if instances == 1 or len(first) < num_first:
         yield from answer_with(model, everything, goes_on)
         return
     position = 0
@@ -67,6 +67,22 @@ def answer_many(
         # Nobody waits any more for the rest of the block.
         model.close_pool()
         raise
+
+
+def _begin(texts: Iterator[Text], number: int) -> tuple[list[Text], Iterator[Text]]:
+    """The first texts, and the others: those may begin with why there are none."""
+    first: list[Text] = []
+    try:
+        for text in itertools.islice(texts, number):
+            first.append(text)
+    except Exception as error:  # Raised again behind the answers to the first.
+        return first, _stopped_by(error)
+    return first, texts
+
+
+def _stopped_by(error: Exception) -> Iterator[Text]:
+    raise error
+    yield  # A generator raises when it is asked, not when it is made.
 
 
 def _blocks(
