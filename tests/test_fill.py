@@ -10,7 +10,8 @@ from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.settings import PrepareSettings
 from bert_cpu.tasks.fill import Answer, Fill
-from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS
+from bert_cpu.text.special_tokens import MASK
 from bert_cpu.text.windows import WindowReader
 
 WORDS = tiny_words.WORDS

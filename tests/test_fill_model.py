@@ -13,7 +13,8 @@ from bert_cpu.export.lean_graph import LeanGraph
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.weights import collect_weights, encoder_names, model_names
 from bert_cpu.tasks.fill import Fill
-from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS
+from bert_cpu.text.special_tokens import MASK
 from bert_cpu.text.windows import WindowReader
 
 WORDS = tiny_words.WORDS

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
-from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS, hide_words
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS, hide_words
+from bert_cpu.text.special_tokens import MASK
 
 TOKENIZER = tiny_words.tokenizer()
 # Three words of one, two and three tokens, and two that the vocabulary lacks.

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_cpu.example import Example
-from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS, hide_words
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS, hide_words
 from bert_cpu.tasks.parts.masked_targets import masked_targets
+from bert_cpu.text.special_tokens import MASK
 from bert_cpu.text.windows import WindowReader
 
 WORDS = tiny_words.WORDS

@@ -17,8 +17,9 @@ from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.task import Outputs, Task
+from bert_cpu.text.special_tokens import UNKNOWN
 from bert_cpu.text.tokenizer_parts import files_to_open, open_tokenizer
-from bert_cpu.text.windows import UNKNOWN, Reading, WindowReader
+from bert_cpu.text.windows import Reading, WindowReader
 
 if TYPE_CHECKING:
     from bert_cpu.runtime.interpreter_pool import InterpreterPool

@@ -14,7 +14,7 @@ from bert_cpu.target import Target
 from bert_cpu.task import Outputs, Task
 from bert_cpu.tasks.parts.fill_in import fill_in
 from bert_cpu.tasks.parts.hide_others import hide_others
-from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS, hide_words
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS, hide_words
 from bert_cpu.tasks.parts.masked_targets import (
     mask_places,
     mask_positions,
@@ -27,6 +27,7 @@ from bert_cpu.tasks.parts.pretrain import (
 )
 from bert_cpu.tasks.parts.refuse_smoothing import refuse_smoothing
 from bert_cpu.text.rows import Row, text_of
+from bert_cpu.text.special_tokens import MASK
 
 # Words that an answer offers for each mask.
 _NUM_OFFERED = 5

@@ -11,8 +11,6 @@ from bert_cpu.errors import Unanswerable, UserError
 
 Pair = tuple[str, str | None]
 
-# Stands for a word that the vocabulary has no pieces for.
-UNKNOWN = "[UNK]"
 # A share of unknown tokens that is worth a line.
 TOLD_UNKNOWN = 0.1
 

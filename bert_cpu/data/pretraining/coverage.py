@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tokenizers import Encoding, Tokenizer
 
 from bert_cpu.errors import UserError
-from bert_cpu.text.windows import UNKNOWN
+from bert_cpu.text.special_tokens import UNKNOWN
 
 _SHOWN = 10
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bert_cpu.errors import UserError
-
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+from bert_cpu.text.special_tokens import SPECIAL_TOKENS
 
 
 class Pieces:
@@ -28,18 +27,18 @@ class Pieces:
     """
 
     def __init__(self, vocabulary: Mapping[str, int]):
-        missing = [piece for piece in _SPECIAL if piece not in vocabulary]
+        missing = [piece for piece in SPECIAL_TOKENS if piece not in vocabulary]
         if missing:
             raise UserError(
                 f"The vocabulary has no {missing[0]}, but pre-training needs "
-                f"{', '.join(_SPECIAL)}. Choose a BERT vocabulary."
+                f"{', '.join(SPECIAL_TOKENS)}. Choose a BERT vocabulary."
             )
         self.pad_id, _, self.cls_id, self.sep_id, self.mask_id = (
-            vocabulary[piece] for piece in _SPECIAL
+            vocabulary[piece] for piece in SPECIAL_TOKENS
         )
         size = max(vocabulary.values()) + 1
         self.is_special = np.zeros(size, bool)
-        self.is_special[[vocabulary[piece] for piece in _SPECIAL]] = True
+        self.is_special[[vocabulary[piece] for piece in SPECIAL_TOKENS]] = True
         self.is_continuation = np.zeros(size, bool)
         is_ordinary = np.zeros(size, bool)
         for piece, number in vocabulary.items():

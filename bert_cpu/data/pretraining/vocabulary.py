@@ -7,10 +7,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import BertTokenizerFast
 
 from bert_cpu.errors import UserError
+from bert_cpu.text.special_tokens import SPECIAL_TOKENS, UNKNOWN
 
 # BERT's own, and room for words that a later user adds.
-_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-_RESERVED = [*_SPECIAL, *(f"[unused{number}]" for number in range(10))]
+_RESERVED = [*SPECIAL_TOKENS, *(f"[unused{number}]" for number in range(10))]
 # A longer word is unknown to BERT's tokenizer, whatever its pieces.
 _LONGEST_WORD = 100
 # Repeats of a word in one text for the trainer, so that none is too long.
@@ -67,7 +67,7 @@ def train_vocabulary(
         special_tokens=[*_RESERVED, *continuations],
         show_progress=False,
     )
-    words = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    words = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     words.train_from_iterator(_repeat(word_counts), trainer)
     return BertTokenizerFast(vocab=words.get_vocab(), do_lower_case=lowercase)

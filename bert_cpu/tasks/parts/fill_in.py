@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bert_cpu.tasks.parts.hide_words import MASK
+from bert_cpu.text.special_tokens import MASK
 
 
 def fill_in(text: str, places: Sequence[int], words: Sequence[str]) -> str:

@@ -8,8 +8,8 @@ from tokenizers import Tokenizer
 
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
+from bert_cpu.text.special_tokens import MASK, UNKNOWN
 
-MASK = "[MASK]"
 # Masks in one text, or in one window of a long one.
 MOST_MASKS = 8
 # Of a text's tokens.
@@ -55,7 +55,7 @@ def hide_words(example: Example, tokenizer: Tokenizer) -> Example:
     for word in random.permutation(list(words)).tolist():
         pieces = words[word]
         fits = len(hidden) + len(pieces) <= (most if hidden else MOST_MASKS)
-        is_known = all(encoding.tokens[piece] != "[UNK]" for piece in pieces)
+        is_known = all(encoding.tokens[piece] != UNKNOWN for piece in pieces)
         if fits and is_known:
             hidden += pieces
     hidden.sort()
@@ -80,7 +80,7 @@ def _tokens_given(example: Example, tokenizer: Tokenizer) -> list[str]:
         pieces = tokenizer.encode(word, add_special_tokens=False).tokens
         if tokenizer.token_to_id(word) is not None:
             pieces = [word]  # Also a piece as the vocabulary has it: ##ly.
-        if len(pieces) != 1 or pieces == ["[UNK]"]:
+        if len(pieces) != 1 or pieces == [UNKNOWN]:
             raise UserError(
                 f"{example.position} has the word '{word}' for a {MASK}, but this "
                 f"encoder reads it as {' '.join(pieces)}. Give a word of its "

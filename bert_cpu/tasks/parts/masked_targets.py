@@ -5,7 +5,8 @@ from typing import Any
 
 from tokenizers import Encoding
 
-from bert_cpu.tasks.parts.hide_words import MASK, MOST_MASKS
+from bert_cpu.tasks.parts.hide_words import MOST_MASKS
+from bert_cpu.text.special_tokens import MASK, UNKNOWN
 
 
 def masked_targets(
@@ -68,7 +69,7 @@ def _number_words(tokens: Sequence[str], special_tokens_mask: list[int]) -> list
     numbers = []
     number = 0
     for token, is_special in zip(tokens, special_tokens_mask, strict=True):
-        is_word = not is_special and token != "[UNK]"
+        is_word = not is_special and token != UNKNOWN
         number += is_word and not token.startswith("##")
         numbers.append(number if is_word else 0)
     return numbers
