@@ -7,35 +7,35 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny_pretraining
+from original_shards import write_original_shards
 from tiny_command import bert_cpu, succeed
 from tiny_pretraining import LENGTH, MOST, made_up_tokenizer, words_of
 
 from bert_cpu.data.pretraining.adopt_shards import adopt_shards
 from bert_cpu.data.pretraining.manifest import load_pretraining_manifest
+from bert_cpu.data.pretraining.pieces import Pieces
+from bert_cpu.data.pretraining.records import parse_records
 from bert_cpu.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def originals(tmp_path_factory):
-    """Two files with what the original writes, of pairs that we packed."""
+def written(tmp_path_factory):
+    """A directory with two files as the original writes them, and what is in them."""
     directory = tmp_path_factory.mktemp("originals")
-    manifest = tiny_pretraining.prepare(directory / "ours", (LENGTH,))
-    records = [
-        record
+    corpus = tiny_pretraining.made_up_corpus()
+    documents = [
+        document
         for split in ("train", "validation")
-        for path in manifest.open_shards(split, LENGTH).paths
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        for document in corpus.documents(split)
     ]
-    stripped = []
-    for record in records:
-        example = tf.train.Example.FromString(record)
-        del example.features.feature["word_starts"]
-        stripped.append(example.SerializeToString())
-    half = len(stripped) // 2
-    write(directory / "a.tfrecord", stripped[:half])
-    write(directory / "b.tf_record", stripped[half:])
-    made_up_tokenizer().save_pretrained(directory / "tokenizer")
-    return directory
+    paths = (directory / "a.tfrecord", directory / "b.tf_record")
+    tokenizer = made_up_tokenizer()
+    return directory, write_original_shards(paths, documents, tokenizer, LENGTH, MOST)
+
+
+@pytest.fixture(scope="module")
+def originals(written):
+    return written[0]
 
 
 def write(path, records):
@@ -57,6 +57,28 @@ def adopt(source, directory, length=LENGTH, most_unknown=1.0):
 def read(manifest, split):
     paths = manifest.open_shards(split, LENGTH).paths
     return tiny_pretraining.read_as_the_original(paths, LENGTH, MOST)
+
+
+def test_records_are_read_as_the_original_means_them(written):
+    """Its hidden words are put back, and which sentence comes next is the same."""
+    directory, instances = written
+    records = records_of(directory / "a.tfrecord", directory / "b.tf_record")
+    vocabulary = made_up_tokenizer().get_vocab()
+    is_continuation = Pieces(vocabulary).is_continuation
+    read = parse_records(tf.constant(records), LENGTH, MOST, is_continuation)
+    rows = [{k: v.numpy()[row] for k, v in read.items()} for row in range(len(records))]
+    assert {each.is_random_next for each in instances} == {False, True}
+    for row, each in zip(rows, instances, strict=True):
+        size, hidden = len(each.tokens), len(each.positions)
+        assert tiny_pretraining.tokens_of(row["original_ids"][:size]) == each.tokens
+        assert row["attention_mask"].tolist() == [1] * size + [0] * (LENGTH - size)
+        segments = row["token_type_ids"][:size].tolist()
+        assert segments == [0] * each.border + [1] * (size - each.border)
+        assert row["next_sentence"] == each.is_random_next
+        assert row["masked_weights"].tolist() == [1] * hidden + [0] * (MOST - hidden)
+        assert row["masked_positions"][:hidden].tolist() == each.positions
+        starts = [not token.startswith("##") for token in each.tokens]
+        assert row["word_starts"][:size].tolist() == starts
 
 
 def test_records_stay_as_they_are_and_each_sequence_is_in_one_split(
@@ -186,7 +208,7 @@ def test_an_encoder_goes_on_with_them(originals, tmp_path, monkeypatch):
     data = f"{originals}/*.tfrecord,{originals}/*.tf_record"
     given = (
         *("pretrain", "--data", data, "--name", "on", "--next-sentence"),
-        *("--batch-size", 16, "--epochs", 2, "--minutes", 0, "--threads", 1),
+        *("--batch-size", 16, "--epochs", 8, "--minutes", 0, "--threads", 1),
     )
     alone = ("pretrain", "--data", "a.tfrecord", "--name", "on")
     assert bert_cpu(*alone).mistake.startswith(
@@ -196,9 +218,11 @@ def test_an_encoder_goes_on_with_them(originals, tmp_path, monkeypatch):
     encoder = ("--encoder", "runs/first/bundle", "--max-length", LENGTH)
     said = succeed(*given, *encoder, "--dtype", "float32")
     metrics = json.loads(pathlib.Path("runs/on/metrics.json").read_text())
-    before = json.loads(pathlib.Path("runs/first/metrics.json").read_text())
     assert f"{metrics['data']['documents']['train']:,} sequences" in said.out + said.err
-    assert metrics["validation"]["perplexity"] < before["validation"]["perplexity"]
+    history = pathlib.Path("runs/on/history.jsonl").read_text().splitlines()
+    epochs = [line for line in map(json.loads, history) if line["kind"] == "epoch"]
+    perplexities = [epoch["validation_perplexity"] for epoch in epochs]
+    assert perplexities[-1] < 0.9 * perplexities[0]
     assert np.isfinite(metrics["validation"]["next_sentence_accuracy"])
     # The held-out texts are what the bundle is measured on.
     succeed("evaluate", "--name", "on")
