@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from kernel_models import BUCKETS, needs_kernel, open_both, outputs, write_model
 
+from bert_cpu.native import built_library
 from bert_cpu.native import encoder_delegate as native
 from bert_cpu.runtime import bucketed_interpreter
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
@@ -95,9 +96,9 @@ def wait_until_others_sleep(most_seconds=10):
 
 def test_processors_without_the_instructions_are_told(monkeypatch, tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
-    flags = native.INSTRUCTIONS - {"avx512_bf16"} | {"sse4_2"}
+    flags = built_library.INSTRUCTIONS - {"avx512_bf16"} | {"sse4_2"}
     cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {' '.join(sorted(flags))}\n")
-    monkeypatch.setattr(native, "CPUINFO", str(cpuinfo))
+    monkeypatch.setattr(built_library, "CPUINFO", str(cpuinfo))
     native.why_not.cache_clear()
     try:
         assert native.why_not() == "the processor lacks avx512_bf16"
@@ -110,7 +111,7 @@ def test_processors_without_the_instructions_are_told(monkeypatch, tmp_path):
 
 
 def test_the_kernel_can_be_switched_off(monkeypatch):
-    monkeypatch.setenv(native.SWITCH, "0")
+    monkeypatch.setenv(built_library.SWITCH, "0")
     native.why_not.cache_clear()
     try:
         assert native.why_not() == "BERT_CPU_KERNEL is 0"
@@ -121,7 +122,7 @@ def test_the_kernel_can_be_switched_off(monkeypatch):
 
 def test_without_the_kernel_litert_answers(monkeypatch, classifier):
     expected = outputs(open_both(classifier.files["int8"])[1], Classify(), 7)
-    monkeypatch.setattr(native, "INSTRUCTIONS", frozenset())
+    monkeypatch.setattr(built_library, "INSTRUCTIONS", frozenset())
     monkeypatch.setattr(native, "_library", lambda: None)
     native.why_not.cache_clear()
     try:
@@ -136,7 +137,7 @@ def test_without_the_kernel_litert_answers(monkeypatch, classifier):
 def test_a_damaged_library_is_left_out(monkeypatch, tmp_path, content):
     library = tmp_path / "_encoder.so"
     library.write_bytes(content)
-    monkeypatch.setattr(native, "INSTRUCTIONS", frozenset())
+    monkeypatch.setattr(built_library, "INSTRUCTIONS", frozenset())
     monkeypatch.setattr(native, "_library", lambda: library)
     native.why_not.cache_clear()
     try:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from bert_cpu.native.built_library import SWITCH
 from bert_cpu.native.compiled import compiled
-from bert_cpu.native.encoder_delegate import SWITCH
 from bert_cpu.text.chunk_memory import PlainChunkMemory, chunk_memory
 
 TELL = """

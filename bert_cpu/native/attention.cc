@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "exponential.h"
 #include "with_constant.h"
 
 namespace bert_cpu {
@@ -15,20 +16,6 @@ constexpr int kMostVectors = 4;
 
 __m512i rounded(__m512 x) {
   return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
-}
-
-// e to a power that is at most 0, to 4e-5 of itself: bfloat16 keeps less.
-__m512 exponential(__m512 x) {
-  const __m512 powers = _mm512_mul_ps(x, _mm512_set1_ps(1.44269504f));
-  const __m512 whole =
-      _mm512_roundscale_ps(powers, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 rest = _mm512_sub_ps(powers, whole);
-  __m512 value = _mm512_set1_ps(9.6181291e-3f);
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(5.5504109e-2f));
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(2.4022651e-1f));
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(6.9314718e-1f));
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(1.0f));
-  return _mm512_scalef_ps(value, whole);
 }
 
 template <int kQueries, int kVectors>

@@ -5,7 +5,7 @@ import importlib
 import os
 from typing import Any
 
-from bert_cpu.native.encoder_delegate import SWITCH
+from bert_cpu.native.built_library import SWITCH
 
 
 @functools.cache

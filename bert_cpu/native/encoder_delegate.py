@@ -2,28 +2,10 @@
 
 import ctypes
 import functools
-import importlib.machinery
-import os
 import pathlib
 from typing import Any
 
-# What the kernel is compiled for, as Linux spells it: Intel's Cooper Lake, Sapphire
-# Rapids and later, AMD's Zen 4 and later.
-INSTRUCTIONS = frozenset(
-    {
-        "fma",
-        "avx512f",
-        "avx512bw",
-        "avx512dq",
-        "avx512vl",
-        "avx512_vnni",
-        "avx512_bf16",
-    }
-)
-
-CPUINFO = "/proc/cpuinfo"
-# Set to 0, it lets LiteRT's own kernels answer, to compare with.
-SWITCH = "BERT_CPU_KERNEL"
+from bert_cpu.native.built_library import find_library, why_no_library
 
 
 def encoder_delegate(threads: int) -> Any | None:
@@ -51,14 +33,10 @@ def encoder_delegate(threads: int) -> Any | None:
 @functools.cache
 def why_not() -> str | None:
     """Why there is no kernel for this process; None if there is one."""
-    if os.environ.get(SWITCH) == "0":
-        return f"{SWITCH} is 0"
-    missing = INSTRUCTIONS - _instructions()
-    if missing:
-        return f"the processor lacks {' '.join(sorted(missing))}"
     library = _library()
-    if library is None:
-        return "the kernel was not built: install bert_cpu where g++ is"
+    why = why_no_library(library)
+    if library is None or why is not None:
+        return why
     try:
         # LiteRT prints a traceback for what is no such library.
         ctypes.CDLL(str(library)).tflite_plugin_create_delegate  # noqa: B018
@@ -67,20 +45,5 @@ def why_not() -> str | None:
     return None
 
 
-@functools.cache
 def _library() -> pathlib.Path | None:
-    here = pathlib.Path(__file__).parent
-    files = (here / f"_encoder{end}" for end in importlib.machinery.EXTENSION_SUFFIXES)
-    return next((file for file in files if file.exists()), None)
-
-
-def _instructions() -> frozenset[str]:
-    """Those of the first processor; none where there is no such file."""
-    try:
-        with open(CPUINFO, encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("flags"):
-                    return frozenset(line.partition(":")[2].split())
-    except OSError:
-        pass
-    return frozenset()
+    return find_library("_encoder")
