@@ -5,13 +5,26 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 NATIVE = Path("bert_cpu/native")
+# Of AVX512, what the kernels for encoders need.
+AVX512 = [
+    "-mfma",
+    "-mavx512f",
+    "-mavx512bw",
+    "-mavx512dq",
+    "-mavx512vl",
+    "-mavx512vnni",
+    "-mavx512bf16",
+    # GCC 12 takes its own headers' undefined vectors for a mistake.
+    "-Wno-maybe-uninitialized",
+    "-Wno-uninitialized",
+]
 
 
-def extension(name: str, folder: Path, *options: str) -> Extension:
+def extension(name: str, folder: Path, options: list[str], *others: Path) -> Extension:
     return Extension(
         f"bert_cpu.native.{name}",
-        sorted(str(source) for source in folder.glob("*.cc")),
-        depends=sorted(str(header) for header in folder.glob("*.h")),
+        sorted(map(str, [*folder.glob("*.cc"), *others])),
+        depends=sorted(map(str, [*folder.glob("*.h"), *NATIVE.glob("*.h")])),
         language="c++",
         extra_compile_args=[
             "-std=c++17",
@@ -20,29 +33,18 @@ def extension(name: str, folder: Path, *options: str) -> Extension:
             "-fvisibility=hidden",
             *options,
         ],
+        libraries=["dl"],
         # Without a compiler, or for another processor, bert_cpu installs without it:
-        # int8 models are answered by LiteRT's own kernels, and Python prepares data.
+        # LiteRT's and TensorFlow's own kernels work, and Python prepares data.
         optional=True,
     )
 
 
 setup(
     ext_modules=[
-        extension(
-            "_encoder",
-            NATIVE,
-            "-mfma",
-            "-mavx512f",
-            "-mavx512bw",
-            "-mavx512dq",
-            "-mavx512vl",
-            "-mavx512vnni",
-            "-mavx512bf16",
-            # GCC 12 takes its own headers' undefined vectors for a mistake.
-            "-Wno-maybe-uninitialized",
-            "-Wno-uninitialized",
-        ),
+        extension("_encoder", NATIVE, AVX512),
+        extension("_training", NATIVE / "training", AVX512, NATIVE / "cubic_table.cc"),
         # For every processor.
-        extension("_prepare", NATIVE / "prepare"),
+        extension("_prepare", NATIVE / "prepare", []),
     ]
 )

@@ -1,0 +1,1 @@
+"""Work of an encoder block between its matrix products, in C++."""

@@ -1,0 +1,1 @@
+"""The C++ of training: operations that steps call."""

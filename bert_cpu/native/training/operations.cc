@@ -1,0 +1,304 @@
+// The operations, and what TensorFlow is told about them when the library is loaded.
+
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <new>
+
+#include "add_and_norm.h"
+#include "affine.h"
+#include "attention.h"
+#include "gelu.h"
+#include "tensors.h"
+
+namespace bert_cpu {
+namespace {
+
+using Names = std::initializer_list<const char*>;
+
+// Those that an operation has are read.
+struct Attributes {
+  float rate = 0;     // Share of features that dropout zeroes.
+  float epsilon = 0;  // Added to the variance.
+  float scale = 0;    // Multiplies scores.
+  int32_t heads = 0;
+};
+
+Keep keep_of(const Attributes& attributes, const Call::Input<int32_t>& seed) {
+  expect(seed.shape.count() == 2, "a seed is two numbers");
+  return Keep(attributes.rate, seed.data);
+}
+
+struct Gelu {
+  static constexpr const char* kName = "BertCpuGelu";
+  static constexpr Names kInputs = {"x: bfloat16"};
+  static constexpr Names kOutputs = {"y: bfloat16"};
+  static constexpr Names kAttributes = {};
+
+  static void compute(const Attributes&, Call& call) {
+    const auto x = call.input<uint16_t>(0);
+    gelu(x.data, x.shape.count(), call.output<uint16_t>(0, TF_BFLOAT16, x.shape));
+  }
+};
+
+struct GeluGradient {
+  static constexpr const char* kName = "BertCpuGeluGradient";
+  static constexpr Names kInputs = {"x: bfloat16", "upstream: bfloat16"};
+  static constexpr Names kOutputs = {"to_x: bfloat16"};
+  static constexpr Names kAttributes = {};
+
+  static void compute(const Attributes&, Call& call) {
+    const auto x = call.input<uint16_t>(0), upstream = call.input<uint16_t>(1);
+    expect(x.shape.sizes == upstream.shape.sizes, "x and upstream differ in shape");
+    gelu_gradient(x.data, upstream.data, x.shape.count(),
+                  call.output<uint16_t>(0, TF_BFLOAT16, x.shape));
+  }
+};
+
+struct AddAndNorm {
+  static constexpr const char* kName = "BertCpuAddAndNorm";
+  static constexpr Names kInputs = {"x: bfloat16", "change: bfloat16", "gamma: float",
+                                    "beta: float", "seed: int32"};
+  static constexpr Names kOutputs = {"output: bfloat16", "normed: bfloat16",
+                                     "deviation: float"};
+  static constexpr Names kAttributes = {"rate: float", "epsilon: float"};
+
+  static void compute(const Attributes& attributes, Call& call) {
+    const auto x = call.input<uint16_t>(0), change = call.input<uint16_t>(1);
+    const auto gamma = call.input<float>(2), beta = call.input<float>(3);
+    const int64_t rows = x.shape.rows(), columns = x.shape.columns();
+    expect(x.shape.sizes == change.shape.sizes, "x and change differ in shape");
+    expect(columns % 16 == 0, "columns are no multiple of 16");
+    expect(gamma.shape.count() == columns && beta.shape.count() == columns,
+           "gamma or beta has not a number for each column");
+    add_and_norm(x.data, change.data, gamma.data, beta.data, attributes.epsilon,
+                 keep_of(attributes, call.input<int32_t>(4)), rows,
+                 static_cast<int>(columns),
+                 call.output<uint16_t>(0, TF_BFLOAT16, x.shape),
+                 call.output<uint16_t>(1, TF_BFLOAT16, x.shape),
+                 call.output<float>(2, TF_FLOAT, {{rows}}));
+  }
+};
+
+struct AddAndNormGradient {
+  static constexpr const char* kName = "BertCpuAddAndNormGradient";
+  static constexpr Names kInputs = {"normed: bfloat16", "deviation: float",
+                                    "upstream: bfloat16", "gamma: float",
+                                    "seed: int32"};
+  static constexpr Names kOutputs = {"to_x: bfloat16", "to_change: bfloat16",
+                                     "to_gamma: float", "to_beta: float"};
+  static constexpr Names kAttributes = {"rate: float"};
+
+  static void compute(const Attributes& attributes, Call& call) {
+    const auto normed = call.input<uint16_t>(0), upstream = call.input<uint16_t>(2);
+    const auto deviation = call.input<float>(1), gamma = call.input<float>(3);
+    const int64_t rows = normed.shape.rows(), columns = normed.shape.columns();
+    expect(normed.shape.sizes == upstream.shape.sizes,
+           "normed and upstream differ in shape");
+    expect(columns % 16 == 0, "columns are no multiple of 16");
+    expect(gamma.shape.count() == columns, "gamma has not a number for each column");
+    expect(deviation.shape.count() == rows, "deviation has not a number for each row");
+    add_and_norm_gradient(normed.data, deviation.data, upstream.data, gamma.data,
+                          keep_of(attributes, call.input<int32_t>(4)), rows,
+                          static_cast<int>(columns),
+                          call.output<uint16_t>(0, TF_BFLOAT16, normed.shape),
+                          call.output<uint16_t>(1, TF_BFLOAT16, normed.shape),
+                          call.output<float>(2, TF_FLOAT, {{columns}}),
+                          call.output<float>(3, TF_FLOAT, {{columns}}));
+  }
+};
+
+AffineShape affine_shape(const Call::Input<uint16_t>& x,
+                         const Call::Input<uint16_t>& kernel) {
+  expect(x.shape.sizes.size() == 2 && kernel.shape.sizes.size() == 2,
+         "x or kernel is no matrix");
+  const int64_t inputs = kernel.shape.rows(), outputs = kernel.shape.columns();
+  expect(x.shape.columns() == inputs, "x has not a column for each row of kernel");
+  expect(inputs % 16 == 0 && outputs % 16 == 0, "kernel is no multiple of 16");
+  return {x.shape.rows(), static_cast<int>(inputs), static_cast<int>(outputs)};
+}
+
+struct Affine {
+  static constexpr const char* kName = "BertCpuAffine";
+  static constexpr Names kInputs = {"x: bfloat16", "kernel: bfloat16",
+                                    "bias: bfloat16"};
+  static constexpr Names kOutputs = {"y: bfloat16"};
+  static constexpr Names kAttributes = {};
+
+  static void compute(const Attributes&, Call& call) {
+    const auto x = call.input<uint16_t>(0), kernel = call.input<uint16_t>(1);
+    const auto bias = call.input<uint16_t>(2);
+    const AffineShape shape = affine_shape(x, kernel);
+    expect(bias.shape.count() == shape.outputs,
+           "bias has not a number for each column");
+    affine(x.data, kernel.data, bias.data, shape,
+           call.output<uint16_t>(0, TF_BFLOAT16, {{shape.rows, shape.outputs}}));
+  }
+};
+
+struct AffineGradient {
+  static constexpr const char* kName = "BertCpuAffineGradient";
+  static constexpr Names kInputs = {"x: bfloat16", "kernel: bfloat16",
+                                    "upstream: bfloat16"};
+  static constexpr Names kOutputs = {"to_x: bfloat16", "to_kernel: bfloat16",
+                                     "to_bias: bfloat16"};
+  static constexpr Names kAttributes = {};
+
+  static void compute(const Attributes&, Call& call) {
+    const auto x = call.input<uint16_t>(0), kernel = call.input<uint16_t>(1);
+    const auto upstream = call.input<uint16_t>(2);
+    const AffineShape shape = affine_shape(x, kernel);
+    expect(upstream.shape.count() == shape.rows * shape.outputs,
+           "upstream is not (rows, outputs)");
+    affine_gradient(x.data, kernel.data, upstream.data, shape,
+                    call.output<uint16_t>(0, TF_BFLOAT16, x.shape),
+                    call.output<uint16_t>(1, TF_BFLOAT16, kernel.shape),
+                    call.output<uint16_t>(2, TF_BFLOAT16, {{shape.outputs}}));
+  }
+};
+
+AttentionShape attention_shape(const Attributes& attributes,
+                               const Call::Input<uint16_t>& projected,
+                               const Call::Input<float>& blocked) {
+  expect(blocked.shape.sizes.size() == 2, "blocked is not (batch, length)");
+  const int64_t batch = blocked.shape.sizes[0], length = blocked.shape.sizes[1];
+  const int64_t heads = attributes.heads, columns = projected.shape.columns();
+  expect(projected.shape.sizes.size() == 2 && projected.shape.rows() == batch * length,
+         "projected is not (batch * length, 3 * width)");
+  expect(heads > 0 && columns % (3 * heads) == 0, "heads do not divide the width");
+  const int64_t size = columns / 3 / heads;
+  expect(size % 16 == 0, "a head's size is no multiple of 16");
+  return {batch, static_cast<int>(length), static_cast<int>(heads),
+          static_cast<int>(size)};
+}
+
+struct Attention {
+  static constexpr const char* kName = "BertCpuAttention";
+  static constexpr Names kInputs = {"projected: bfloat16", "blocked: float",
+                                    "seed: int32"};
+  static constexpr Names kOutputs = {"context: bfloat16", "kept: float"};
+  static constexpr Names kAttributes = {"heads: int", "scale: float", "rate: float"};
+
+  static void compute(const Attributes& attributes, Call& call) {
+    const auto projected = call.input<uint16_t>(0);
+    const auto blocked = call.input<float>(1);
+    const AttentionShape shape = attention_shape(attributes, projected, blocked);
+    const int64_t rows = projected.shape.rows();
+    attend(
+        projected.data, blocked.data, attributes.scale,
+        keep_of(attributes, call.input<int32_t>(2)), shape,
+        call.output<uint16_t>(0, TF_BFLOAT16, {{rows, shape.width()}}),
+        call.output<float>(1, TF_FLOAT, {{shape.batch, shape.heads, shape.length, 2}}));
+  }
+};
+
+struct AttentionGradient {
+  static constexpr const char* kName = "BertCpuAttentionGradient";
+  static constexpr Names kInputs = {"projected: bfloat16", "blocked: float",
+                                    "seed: int32", "kept: float", "upstream: bfloat16"};
+  static constexpr Names kOutputs = {"to_projected: bfloat16"};
+  static constexpr Names kAttributes = {"heads: int", "scale: float", "rate: float"};
+
+  static void compute(const Attributes& attributes, Call& call) {
+    const auto projected = call.input<uint16_t>(0), upstream = call.input<uint16_t>(4);
+    const auto blocked = call.input<float>(1), kept = call.input<float>(3);
+    const AttentionShape shape = attention_shape(attributes, projected, blocked);
+    expect(kept.shape.count() == shape.batch * shape.heads * shape.length * 2,
+           "kept is not (batch, heads, length, 2)");
+    expect(upstream.shape.count() == projected.shape.count() / 3,
+           "upstream is not (batch * length, width)");
+    attend_gradient(projected.data, blocked.data, attributes.scale,
+                    keep_of(attributes, call.input<int32_t>(2)), shape, kept.data,
+                    upstream.data,
+                    call.output<uint16_t>(0, TF_BFLOAT16, projected.shape));
+  }
+};
+
+bool has(Names attributes, const char* name) {
+  const size_t length = std::strlen(name);
+  for (const char* attribute : attributes)
+    if (!std::strncmp(attribute, name, length) && attribute[length] == ':') return true;
+  return false;
+}
+
+template <typename Operation>
+void* make_kernel(TF_OpKernelConstruction* construction) {
+  const TensorFlow& tf = tensorflow();
+  TF_Status* status = tf.TF_NewStatus();
+  auto* attributes = new (std::nothrow) Attributes;
+  const auto read_float = [&](const char* name, float* target) {
+    if (has(Operation::kAttributes, name) && tf.TF_GetCode(status) == TF_OK)
+      tf.TF_OpKernelConstruction_GetAttrFloat(construction, name, target, status);
+  };
+  if (attributes) {
+    read_float("rate", &attributes->rate);
+    read_float("epsilon", &attributes->epsilon);
+    read_float("scale", &attributes->scale);
+    if (has(Operation::kAttributes, "heads") && tf.TF_GetCode(status) == TF_OK)
+      tf.TF_OpKernelConstruction_GetAttrInt32(construction, "heads", &attributes->heads,
+                                              status);
+    if (!(attributes->rate >= 0 && attributes->rate < 1))
+      tf.TF_SetStatus(status, TF_INVALID_ARGUMENT, "rate is not in [0, 1)");
+  } else {
+    tf.TF_SetStatus(status, TF_RESOURCE_EXHAUSTED, "no memory for an operation");
+  }
+  if (tf.TF_GetCode(status) != TF_OK)
+    tf.TF_OpKernelConstruction_Failure(construction, status);
+  tf.TF_DeleteStatus(status);
+  return attributes;
+}
+
+template <typename Operation>
+void run_kernel(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  try {
+    Operation::compute(*static_cast<const Attributes*>(kernel), call);
+  } catch (const std::bad_alloc&) {
+    call.fail(TF_RESOURCE_EXHAUSTED, "no memory for an operation");
+  } catch (const std::exception& wrong) {
+    call.fail(TF_INVALID_ARGUMENT, wrong.what());
+  }
+}
+
+void delete_kernel(void* kernel) { delete static_cast<Attributes*>(kernel); }
+
+template <typename Operation>
+void register_operation() {
+  const TensorFlow& tf = tensorflow();
+  TF_Status* status = tf.TF_NewStatus();
+  TF_OpDefinitionBuilder* builder = tf.TF_NewOpDefinitionBuilder(Operation::kName);
+  for (const char* each : Operation::kInputs)
+    tf.TF_OpDefinitionBuilderAddInput(builder, each);
+  for (const char* each : Operation::kOutputs)
+    tf.TF_OpDefinitionBuilderAddOutput(builder, each);
+  for (const char* each : Operation::kAttributes)
+    tf.TF_OpDefinitionBuilderAddAttr(builder, each);
+  // Shapes are set where operations are called, which knows them better.
+  tf.TF_OpDefinitionBuilderSetShapeInferenceFunction(
+      builder, tf.TF_ShapeInferenceContextSetUnknownShape);
+  tf.TF_RegisterOpDefinition(builder, status);
+  if (tf.TF_GetCode(status) == TF_OK)
+    tf.TF_RegisterKernelBuilder(
+        Operation::kName,
+        tf.TF_NewKernelBuilder(Operation::kName, "CPU", &make_kernel<Operation>,
+                               &run_kernel<Operation>, &delete_kernel),
+        status);
+  tf.TF_DeleteStatus(status);
+}
+
+// TensorFlow asks which operations a library has when it has loaded it.
+[[maybe_unused]] const bool kIsRegistered = [] {
+  if (!tensorflow().is_complete) return false;
+  register_operation<Gelu>();
+  register_operation<GeluGradient>();
+  register_operation<AddAndNorm>();
+  register_operation<AddAndNormGradient>();
+  register_operation<Affine>();
+  register_operation<AffineGradient>();
+  register_operation<Attention>();
+  register_operation<AttentionGradient>();
+  return true;
+}();
+
+}  // namespace
+}  // namespace bert_cpu
