@@ -81,6 +81,7 @@ class Training:
         import tensorflow as tf
 
         from bert_cpu.tasks.classify import Classify
+        from bert_cpu.training.choose_native import choose_native
         from bert_cpu.training.optimizer import AdamW
         from bert_cpu.training.step import make_train_step
 
@@ -94,6 +95,7 @@ class Training:
                 for name, value in self._batch.items()
             },
             is_compiled=True,
+            is_native=choose_native(model),
         )
         is_going_on = tf.constant(0.0)
         return lambda: float(train_step(self._batch, True, is_going_on)[0])

@@ -212,6 +212,7 @@ class WorkerSteps:
         import tensorflow as tf
 
         from bert_cpu.tasks.classify import Classify
+        from bert_cpu.training.choose_native import choose_native
         from bert_cpu.training.step import make_train_step
 
         batch = self._batch(times)
@@ -226,6 +227,7 @@ class WorkerSteps:
             },
             is_compiled=True,
             sum_gradients=self._sum(model.trainable_variables, variant, times),
+            is_native=choose_native(model),
         )
         goes_on = tf.constant(0.0)
         return lambda: step(batch, True, goes_on)[0]

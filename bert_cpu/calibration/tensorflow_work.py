@@ -33,6 +33,7 @@ def prepare_step(dtype: str, shape: dict[str, int], batch: int, length: int) -> 
 
     from bert_cpu.models.encoder import build_encoder
     from bert_cpu.tasks.classify import Classify
+    from bert_cpu.training.choose_native import choose_native
     from bert_cpu.training.optimizer import AdamW
     from bert_cpu.training.step import make_train_step
 
@@ -56,6 +57,7 @@ def prepare_step(dtype: str, shape: dict[str, int], batch: int, length: int) -> 
             name: tf.TensorSpec([None] * value.ndim, value.dtype)
             for name, value in values.items()
         },
+        is_native=choose_native(model),
     )
     is_going_on = tf.constant(0.0)
     _steps[dtype] = lambda: float(train_step(values, True, is_going_on)[0])

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from bert_cpu.layers.native.affine import native_affine
+from bert_cpu.layers.native.switch import is_native
 
-@tf.custom_gradient
+
 def affine(x, kernel, bias):
     """Computes `x @ kernel + bias`.
 
@@ -21,7 +23,13 @@ def affine(x, kernel, bias):
     Returns:
         `(rows, outputs)`, of the same dtype.
     """
+    if is_native(x.dtype.name, *kernel.shape):
+        return native_affine(x, kernel, bias)
+    return _affine(x, kernel, bias)
 
+
+@tf.custom_gradient
+def _affine(x, kernel, bias):
     def gradient(upstream):
         ones = tf.ones((1, tf.shape(upstream)[0]), upstream.dtype)
         return (

@@ -12,6 +12,8 @@ from bert_cpu.layers.compiled.attention_weights import attention_weights
 from bert_cpu.layers.compiled.switch import is_compiling
 from bert_cpu.layers.dropout import Dropout
 from bert_cpu.layers.exact_dtype import exact_dtype
+from bert_cpu.layers.native.attention import native_attention
+from bert_cpu.layers.native.switch import is_native
 
 # What a masked score becomes. Large enough to leave nothing after softmax, and
 # finite, so that a row whose keys are all masked is even instead of NaN.
@@ -85,6 +87,14 @@ class SelfAttention(keras.layers.MultiHeadAttention):
             )
         if query.shape[1] == 1 and query is not value:
             return self._attend_for_one(query, value, attention_mask, training)
+        is_of_keys = attention_mask is None or attention_mask.shape[1] == 1
+        if (
+            training
+            and query is value
+            and is_of_keys
+            and is_native(self.compute_dtype, self.key_dim)
+        ):
+            return self._attend_natively(value, attention_mask)
         if query is value:
             query, key, value = self._project(
                 value, self._query_dense, self._key_dense, self._value_dense
@@ -109,6 +119,24 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         )
         return affine(context, *self._weights_of(self._output_dense))[:, None]
 
+    def _attend_natively(self, tokens, attention_mask):
+        if attention_mask is None:
+            blocked = ops.zeros(ops.shape(tokens)[:2], "float32")
+        else:
+            blocked = _blocked(attention_mask, "float32")[:, 0]
+        context = native_attention(
+            self._project_rows(
+                tokens, self._query_dense, self._key_dense, self._value_dense
+            ),
+            blocked,
+            self.num_heads,
+            self._inverse_sqrt_key_dim,
+            self.dropout,
+            self._dropout_layer.draw_seed(),
+        )
+        output = affine(context, *self._weights_of(self._output_dense))
+        return ops.reshape(output, ops.shape(tokens))
+
     def _weigh(self, scores, attention_mask, training):
         """Scores `(batch, heads, queries, length)` -> shares that sum to 1 or so."""
         # Sums over many keys lose too much in bfloat16, so softmax is not.
@@ -116,8 +144,7 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         if attention_mask is None:
             added = ops.zeros((1, 1, 1), dtype)
         else:
-            blocked = ops.logical_not(ops.cast(attention_mask, "bool"))
-            added = ops.cast(blocked, dtype) * _MASKED
+            added = _blocked(attention_mask, dtype)
         # One query has little to save, and XLA would compile it for each length.
         if training and is_compiling() and scores.shape[2] != 1:
             return attention_weights(
@@ -145,18 +172,19 @@ class SelfAttention(keras.layers.MultiHeadAttention):
 
     def _project(self, hidden_states, *denses):
         """`(batch, length, hidden)` -> a `(batch, heads, length, key_dim)` each."""
-        kernels, biases = zip(*map(self._weights_of, denses), strict=True)
-        flat = ops.reshape(hidden_states, (-1, hidden_states.shape[-1]))
-        # (batch * length, n * heads * dim)
-        projected = affine(
-            flat, ops.concatenate(kernels, axis=1), ops.concatenate(biases)
-        )
+        projected = self._project_rows(hidden_states, *denses)
         batch, length = ops.shape(hidden_states)[:2]
         shape = (batch, length, len(denses), self.num_heads, self.key_dim)
         return ops.unstack(
             ops.transpose(ops.reshape(projected, shape), (2, 0, 3, 1, 4)),
             num=len(denses),
         )
+
+    def _project_rows(self, hidden_states, *denses):
+        """`(batch, length, hidden)` -> `(batch * length, n * heads * key_dim)`."""
+        kernels, biases = zip(*map(self._weights_of, denses), strict=True)
+        flat = ops.reshape(hidden_states, (-1, hidden_states.shape[-1]))
+        return affine(flat, ops.concatenate(kernels, axis=1), ops.concatenate(biases))
 
     def _merge(self, context):
         """`(batch, heads, queries, key_dim)` -> `(batch, queries, hidden)`."""
@@ -179,3 +207,8 @@ class SelfAttention(keras.layers.MultiHeadAttention):
         self._dropout_layer = Dropout(
             self.dropout, seed=self.seed, dtype=self.dtype_policy
         )
+
+
+def _blocked(attention_mask, dtype):
+    """What is added to scores: 0, or `_MASKED` where a key may not be attended to."""
+    return ops.cast(ops.logical_not(ops.cast(attention_mask, "bool")), dtype) * _MASKED

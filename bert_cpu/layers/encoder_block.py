@@ -10,6 +10,8 @@ from bert_cpu.layers.dropout import Dropout
 from bert_cpu.layers.feed_forward import FeedForward
 from bert_cpu.layers.gelu import gelu
 from bert_cpu.layers.layer_norm import layer_norm
+from bert_cpu.layers.native.add_and_norm import native_add_and_norm
+from bert_cpu.layers.native.switch import is_native
 
 
 @keras.saving.register_keras_serializable("bert_cpu")
@@ -120,8 +122,13 @@ class EncoderBlock(keras.layers.Layer):
 
     def _add(self, x, change, dropout, norm, training):
         """What each half ends with."""
-        if training and is_compiling():
-            return add_and_norm(
+        fused = None
+        if training and is_native(self.compute_dtype, x.shape[-1]):
+            fused = native_add_and_norm
+        elif training and is_compiling():
+            fused = add_and_norm
+        if fused is not None:
+            return fused(
                 x,
                 change,
                 norm.gamma.value,

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from bert_cpu.layers.compiled.gelu import compiled_gelu
 from bert_cpu.layers.compiled.switch import is_compiling
+from bert_cpu.layers.native.gelu import native_gelu
+from bert_cpu.layers.native.switch import is_native
 
 
 @keras.saving.register_keras_serializable("bert_cpu")
@@ -25,6 +27,8 @@ def gelu(x):
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
     """
+    if is_native(keras.backend.standardize_dtype(x.dtype), x.shape[-1]):
+        return native_gelu(x)
     return compiled_gelu(x) if is_compiling() else _gelu(x)
 
 

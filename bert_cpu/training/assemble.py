@@ -27,6 +27,7 @@ from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
 from bert_cpu.task_catalog import make_task, task_of_records
 from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
+from bert_cpu.training.choose_native import choose_native
 from bert_cpu.training.choose_sum import choose_gradient_sum
 from bert_cpu.training.class_weights import class_weights
 from bert_cpu.training.cluster.cluster import Cluster
@@ -132,7 +133,8 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         freeze(model, settings.freeze_layers)
         schedule = make_schedule(settings, num_batches(manifest, settings))
         optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)
-    is_compiled = choose_compiled(
+    is_native = choose_native(model)
+    is_compiled = not is_native and choose_compiled(
         settings.compile,
         num_batches(manifest, settings) * settings.epochs,
         manifest.splits["train"].length_histogram,
@@ -181,6 +183,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
             is_compiled,
             sum_gradients=sum_gradients,
             batch_size=batch_size if is_compiled else 0,
+            is_native=is_native,
         ),
         lambda epoch, skip: training_batches(
             manifest,
@@ -192,7 +195,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
             cluster.index,
             cluster.num_workers,
             task.draw,
-            LENGTH_STEP if is_compiled else 1,
+            LENGTH_STEP if is_compiled or is_native else 1,
         ),
         lambda epoch: num_batches(manifest, settings),
         schedule,

@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from bert_cpu.layers.compiled.compile_block import make_compile_block
-from bert_cpu.layers.encoder_block import EncoderBlock
 from bert_cpu.training.choose_compiled import LENGTH_STEP
+from bert_cpu.training.choose_native import encoder_blocks
 
 
 class CompileAhead:
@@ -37,11 +37,7 @@ class CompileAhead:
         max_length: int,
         reads_first_token: bool,
     ):
-        self._blocks = [
-            layer
-            for layer in model._flatten_layers()
-            if isinstance(layer, EncoderBlock)
-        ]
+        self._blocks = encoder_blocks(model)
         self._examples = sorted(set(examples))
         self._lengths = _most_frequent_first(lengths, max_length)
         self._reads_first_token = reads_first_token

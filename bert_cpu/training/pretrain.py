@@ -39,6 +39,7 @@ from bert_cpu.tasks.parts.pretrain import (
     pretraining_sums,
 )
 from bert_cpu.training.choose_compiled import choose_compiled
+from bert_cpu.training.choose_native import choose_native
 from bert_cpu.training.choose_sum import choose_gradient_sum, describe_workers
 from bert_cpu.training.cluster.cluster import Cluster
 from bert_cpu.training.fit import fit
@@ -141,6 +142,7 @@ def run_pretraining(
             cluster.num_workers,
         )
 
+    is_native = choose_native(model)
     # The table of words is the masked words' head too, and summed whole.
     sum_gradients, gradient_sum = choose_gradient_sum(
         strategy, cluster, model.trainable_variables, dtype=profile.dtype
@@ -158,8 +160,9 @@ def run_pretraining(
             strategy,
             settings.accumulate,
             spec,
-            choose_compiled(settings.compile, sum(steps), lengths),
+            not is_native and choose_compiled(settings.compile, sum(steps), lengths),
             sum_gradients=sum_gradients,
+            is_native=is_native,
         ),
         batches,
         steps.__getitem__,

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from bert_cpu.layers.compiled.switch import compiled_kernels
+from bert_cpu.layers.native.switch import native_kernels
 from bert_cpu.training.optimizer import AdamW
 from bert_cpu.training.streams import count_streams, in_streams
 from bert_cpu.training.sum_gradients import make_gradient_sum
@@ -22,6 +23,7 @@ def make_train_step(
     num_streams: int | None = None,
     sum_gradients: Callable | None = None,
     batch_size: int = 0,
+    is_native: bool = False,
 ) -> Callable:
     """Compiles a step over one batch.
 
@@ -41,6 +43,8 @@ def make_train_step(
             more there than it can be here.
         batch_size: int. Examples in one replica's batches but an epoch's last. With
             it, that one is computed in the shapes of the others; see `in_streams`.
+        is_native: bool. Work of the encoder between its products is in C++ where
+            layers fit it; see `native_kernels`.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -63,7 +67,7 @@ def make_train_step(
 
     def replica_step(batch, is_update, stop):
         with tf.GradientTape() as tape:
-            with compiled_kernels(is_compiled):
+            with compiled_kernels(is_compiled), native_kernels(is_native):
                 inputs = _inputs_of(model, batch)
                 outputs = in_streams(
                     model, inputs, num_streams, training=True, whole=batch_size
