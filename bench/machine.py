@@ -9,6 +9,7 @@ from typing import Any
 
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.native.encoder_delegate import why_not
+from bert_cpu.native.training_library import why_no_training_library
 
 # Prints the versions of an environment's packages as JSON.
 _LIST_PACKAGES = """
@@ -54,6 +55,7 @@ def describe_machine(cores: Sequence[int]) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         # Whether ours answers int8 encoders by its own kernel; else why not.
         "int8_kernel": why_not() or "used",
+        "training_kernel": why_no_training_library() or "used",
         # Processes that wanted to compute when it began: else nothing should.
         "load": round(os.getloadavg()[0], 2),
     }

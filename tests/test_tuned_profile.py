@@ -16,6 +16,7 @@ from bert_cpu.hardware.machine import describe_machine
 from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.hardware.tuned_profile import TunedProfile
 from bert_cpu.native.encoder_delegate import why_not
+from bert_cpu.native.training_library import why_no_training_library
 
 
 @pytest.fixture
@@ -176,6 +177,7 @@ def test_the_machine_is_told_by_its_limits_too(tmp_path):
         "cpu_limit": 1.5,
         "memory_limit": 2_000_000_000,
         "int8_kernel": why_not() is None,
+        "training_kernel": why_no_training_library() is None,
         "libraries": {"ai_edge_litert": "9.8.7"},
     }
     assert json.loads(json.dumps(machine)) == machine  # Else it never compares equal.
@@ -263,11 +265,12 @@ def test_the_description_says_when_and_what(monkeypatch):
         "answers       one text: 2 threads",
         "              many texts: 4 interpreters, 2 threads each",
         "              int8: LiteRT's own kernels, as BERT_CPU_KERNEL is 0",
+        "trains        bfloat16: TensorFlow's own, as BERT_CPU_KERNEL is 0",
         "measured      2026-01-02 03:04:05 UTC, in 41 s",
         "              Training: float32, 4 threads.",
         "              int8 is refused.",
     ]
     nothing = describe_tuned(Answering(1, 1, 1), None, None)
-    assert nothing.splitlines()[3].endswith("nothing yet: `bert-cpu hardware --tune`")
+    assert nothing.splitlines()[4].endswith("nothing yet: `bert-cpu hardware --tune`")
     assert "is ignored" in describe_tuned(Answering(1, 1, 1), None, "It is ignored.")
     why_not.cache_clear()

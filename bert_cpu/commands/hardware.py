@@ -23,6 +23,7 @@ from bert_cpu.hardware.profile import choose_profile
 from bert_cpu.hardware.tuned_profile_location import tuned_profile_location
 from bert_cpu.models.find_encoder_config import find_encoder_config
 from bert_cpu.native.encoder_delegate import why_not
+from bert_cpu.native.training_library import why_no_training_library
 
 
 def run(
@@ -75,7 +76,11 @@ def run(
         answer["answering"] = dataclasses.asdict(answering)
         answer["tuned"] = None if tuned is None else dataclasses.asdict(tuned)
         answer["tuned_ignored"] = note
-        answer["int8_kernel"] = {"used": why_not() is None, "why_not": why_not()}
+        for name, reason in (
+            ("int8_kernel", why_not()),
+            ("training_kernel", why_no_training_library()),
+        ):
+            answer[name] = {"used": reason is None, "why_not": reason}
         print(json.dumps(answer, indent=2))
     else:
         print(describe_hardware(hardware, profile, fits))

@@ -4,6 +4,7 @@ from bert_cpu.counted import counted
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.hardware.tuned_profile import TunedProfile
 from bert_cpu.native.encoder_delegate import why_not
+from bert_cpu.native.training_library import why_no_training_library
 
 
 def describe_tuned(
@@ -23,6 +24,7 @@ def describe_tuned(
             f"{counted(answering.threads_each, 'thread')} each",
         ),
         ("", f"int8: {_kernel()}"),
+        ("trains", f"bfloat16: {_operations()}"),
     ]
     if tuned is None:
         lines.append(("measured", note or "nothing yet: `bert-cpu hardware --tune`"))
@@ -36,3 +38,8 @@ def describe_tuned(
 def _kernel() -> str:
     reason = why_not()
     return "kernel in C++" if reason is None else f"LiteRT's own kernels, as {reason}"
+
+
+def _operations() -> str:
+    reason = why_no_training_library()
+    return "operations in C++" if reason is None else f"TensorFlow's own, as {reason}"

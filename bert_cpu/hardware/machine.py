@@ -8,6 +8,7 @@ from typing import Any
 from bert_cpu.hardware.cgroup import read_cgroup_limits
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.native.encoder_delegate import why_not
+from bert_cpu.native.training_library import why_no_training_library
 
 # Their kernels are what is measured. As they spell themselves in dist-info.
 _LIBRARIES = ("ai_edge_litert", "keras", "tensorflow_cpu")
@@ -27,7 +28,8 @@ def describe_machine(
         `processor`; its `instructions` and `threads_per_core`; `cores` that this
         process may use; `cpu_limit` (cores' worth of time) and `memory_limit` (bytes)
         of its control groups, or None; `int8_kernel`, whether `encoder_delegate`
-        answers; `libraries`, name -> version, without those that are not there.
+        answers; `training_kernel`, whether bfloat16 is trained in C++; `libraries`,
+        name -> version, without those that are not there.
     """
     limits = read_cgroup_limits(root)
     return {
@@ -39,6 +41,7 @@ def describe_machine(
         "cpu_limit": limits.cores,
         "memory_limit": limits.memory,
         "int8_kernel": why_not() is None,
+        "training_kernel": why_no_training_library() is None,
         "libraries": _versions(sys.path if paths is None else paths),
     }
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from bert_cpu.native.built_library import find_library, why_no_library
+from bert_cpu.native.training_library import (
+    training_library,
+    why_no_training_library,
+)
 
 
 @functools.cache
@@ -16,11 +19,10 @@ def training_operations() -> Any:
         None where they were not built, the processor lacks instructions, this
         TensorFlow does not take them, or with BERT_CPU_KERNEL=0.
     """
-    library = find_library("_training")
-    if why_no_library(library) is not None:
+    if why_no_training_library() is not None:
         return None
     try:
-        operations = tf.load_op_library(str(library))
+        operations = tf.load_op_library(str(training_library()))
     except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
         return None
     return operations if hasattr(operations, "bert_cpu_attention") else None
