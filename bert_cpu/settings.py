@@ -136,8 +136,8 @@ class RunSettings:
     seed: int = 0
     # Of matrix products. auto: bfloat16 where the processor multiplies it.
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    # Compile what is not a matrix product, once for each length of batch. auto: where
-    # the run is long enough.
+    # Compile what is not a matrix product, once for each length of batch, where no
+    # operations in C++ do it. auto: where the run is long enough.
     compile: Literal["auto", "on", "off"] = "auto"
     # Threads of one process. 0: the cores that this process may use.
     threads: int = 0

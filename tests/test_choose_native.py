@@ -95,20 +95,20 @@ def train(steps, *, is_native, dtype="bfloat16", **given):
 def test_steps_lose_the_same_in_cpp_as_compiled(reads_first_token):
     # Random numbers are the same as well, so that what dropout takes is.
     losses = [
-        train(8, is_native=is_native, reads_first_token=reads_first_token)
+        train(5, is_native=is_native, reads_first_token=reads_first_token)
         for is_native in (True, False)
     ]
     np.testing.assert_allclose(*losses, atol=0.02)
     # They do differ, or the same was computed twice.
     assert losses[0] != losses[1]
     # And learn.
-    assert losses[0][-1] < losses[0][0] - 0.05
+    assert losses[0][-1] < losses[0][0] - 0.03
 
 
 @needs_operations
 def test_steps_without_dropout_are_those_of_float32():
-    exact = train(8, is_native=False, dtype="float32", dropout=0.0)
-    np.testing.assert_allclose(train(8, is_native=True, dropout=0.0), exact, atol=0.02)
+    exact = train(5, is_native=False, dtype="float32", dropout=0.0)
+    np.testing.assert_allclose(train(5, is_native=True, dropout=0.0), exact, atol=0.02)
 
 
 @needs_operations

@@ -272,6 +272,17 @@ def test_wrong_inputs_of_the_other_operations_are_told():
             )
 
 
+@pytest.mark.parametrize("content", [b"", b"no library", b"\x7fELF broken"])
+def test_a_damaged_library_is_left_out(monkeypatch, tmp_path, content):
+    library = tmp_path / "_training.so"
+    library.write_bytes(content)
+    monkeypatch.setattr(
+        "bert_cpu.layers.native.operations.training_library", lambda: library
+    )
+    # Not the cached one.
+    assert training_operations.__wrapped__() is None
+
+
 def test_they_can_be_switched_off():
     code = (
         "from bert_cpu.layers.native.operations import training_operations\n"

@@ -1,7 +1,8 @@
 // Inputs and outputs of an operation, and what to do where one is wrong.
 #pragma once
 
-#include <initializer_list>
+#include <functional>
+#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -22,20 +23,16 @@ class Call {
 
   struct Shape {
     std::vector<int64_t> sizes;
-    int64_t count() const {
-      int64_t product = 1;
-      for (int64_t size : sizes) product *= size;
-      return product;
-    }
-    // Of all axes but the last one.
-    int64_t rows() const { return sizes.empty() ? 1 : count_but_last(); }
+
+    int64_t count() const { return product(sizes.size()); }
     int64_t columns() const { return sizes.empty() ? 1 : sizes.back(); }
+    // Of all axes but the last one.
+    int64_t rows() const { return sizes.empty() ? 1 : product(sizes.size() - 1); }
 
    private:
-    int64_t count_but_last() const {
-      int64_t product = 1;
-      for (size_t i = 0; i + 1 < sizes.size(); ++i) product *= sizes[i];
-      return product;
+    int64_t product(size_t axes) const {
+      return std::accumulate(sizes.begin(), sizes.begin() + axes, int64_t{1},
+                             std::multiplies<int64_t>());
     }
   };
 
