@@ -122,23 +122,22 @@ class EncoderBlock(keras.layers.Layer):
 
     def _add(self, x, change, dropout, norm, training):
         """What each half ends with."""
-        fused = None
         if training and is_native(self.compute_dtype, x.shape[-1]):
             fused = native_add_and_norm
         elif training and is_compiling():
             fused = add_and_norm
-        if fused is not None:
-            return fused(
-                x,
-                change,
-                norm.gamma.value,
-                norm.beta.value,
-                self.epsilon,
-                dropout.rate,
-                dropout.draw_seed(),
-            )
-        total = x + dropout(change, training=training)
-        return ops.cast(norm(total), self.compute_dtype)
+        else:
+            total = x + dropout(change, training=training)
+            return ops.cast(norm(total), self.compute_dtype)
+        return fused(
+            x,
+            change,
+            norm.gamma.value,
+            norm.beta.value,
+            self.epsilon,
+            dropout.rate,
+            dropout.draw_seed(),
+        )
 
     def compute_output_spec(
         self, hidden_states, attention_mask=None, first_only=False, training=False

@@ -1,4 +1,4 @@
-"""Whether steps do an encoder's work between its products in C++."""
+"""Whether steps compute an encoder's blocks in C++."""
 
 import os
 

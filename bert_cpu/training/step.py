@@ -43,8 +43,8 @@ def make_train_step(
             more there than it can be here.
         batch_size: int. Examples in one replica's batches but an epoch's last. With
             it, that one is computed in the shapes of the others; see `in_streams`.
-        is_native: bool. Work of the encoder between its products is in C++ where
-            layers fit it; see `native_kernels`.
+        is_native: bool. The encoder's blocks are computed in C++ where layers fit it;
+            see `native_kernels`.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one

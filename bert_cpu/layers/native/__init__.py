@@ -1,1 +1,1 @@
-"""Work of an encoder block between its matrix products, in C++."""
+"""What an encoder block computes, in C++."""
