@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from bert_cpu.training.native_adamw import NativeUpdates, takes_natively
 from bert_cpu.training.sum_repeated import sum_repeated
 
 # An average of all weights takes two thirds of the time of Adam's kernel. What changes
@@ -56,7 +57,7 @@ class AdamW(keras.optimizers.AdamW):
         self.clip_norm = clip_norm
         self.rate_multipliers = dict(rate_multipliers or {})
 
-    def apply(self, grads, trainable_variables, scale=1.0):
+    def apply(self, grads, trainable_variables, scale=1.0, is_native=False):
         """Makes one update.
 
         Args:
@@ -65,6 +66,7 @@ class AdamW(keras.optimizers.AdamW):
             trainable_variables: list of the variables that `build` was called
                 with, in the same order.
             scale: float32 `()`. Multiplies the gradients, before they are clipped.
+            is_native: bool. Big weights are updated by an operation in C++.
 
         Returns:
             float32 `()`. The length of the whole gradient, before clipping.
@@ -80,18 +82,26 @@ class AdamW(keras.optimizers.AdamW):
         rate = tf.cast(self.learning_rate, tf.float32)
         step = tf.cast(self.iterations.value, tf.float32) + 1.0
         beta_powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        # As TensorFlow's kernel corrects it.
+        correction = tf.sqrt(1.0 - beta_powers[1]) / (1.0 - beta_powers[0])
+        native = NativeUpdates(
+            scale, 1.0 - self.beta_1, 1.0 - self.beta_2, self.epsilon
+        )
         slots = zip(self._momentums, self._velocities, strict=True)
         for grad, variable, (momentum, velocity) in zip(
             grads, trainable_variables, slots, strict=True
         ):
+            handles = [_handle(each) for each in (variable, momentum, velocity)]
             variable_rate = rate * self.rate_multipliers.get(variable.path, 1.0)
-            if is_decayed(variable) and self.weight_decay:
-                kept = 1.0 - variable_rate * self.weight_decay
+            decay = self.weight_decay if is_decayed(variable) else 0.0
+            kept = 1.0 - variable_rate * decay
+            if is_native and takes_natively(variable):
+                native.add(handles, grad, kept, variable_rate * correction)
+                continue
+            if decay:
                 _assign(variable, variable.value * kept)
             tf.raw_ops.ResourceApplyAdam(
-                var=_handle(variable),
-                m=_handle(momentum),
-                v=_handle(velocity),
+                **dict(zip(("var", "m", "v"), handles, strict=True)),
                 beta1_power=beta_powers[0],
                 beta2_power=beta_powers[1],
                 lr=variable_rate,

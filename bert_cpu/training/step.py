@@ -43,8 +43,8 @@ def make_train_step(
             more there than it can be here.
         batch_size: int. Examples in one replica's batches but an epoch's last. With
             it, that one is computed in the shapes of the others; see `in_streams`.
-        is_native: bool. The encoder's blocks are computed in C++ where layers fit it;
-            see `native_kernels`.
+        is_native: bool. The encoder's blocks are computed in C++ where layers fit it,
+            see `native_kernels`, and big weights are updated there.
 
     Returns:
         `train_step(batch, is_update, stop) -> (loss, stops)`. `batch` is one
@@ -93,7 +93,8 @@ def make_train_step(
         return loss_sum / tf.maximum(loss_weight, 1e-9), stops
 
     def _update(gradients, weight):
-        optimizer.apply(gradients, variables, 1.0 / tf.maximum(weight, 1e-9))
+        scale = 1.0 / tf.maximum(weight, 1e-9)
+        optimizer.apply(gradients, variables, scale, is_native)
 
     def compile_step(is_update):
         def step(batch, stop):

@@ -1,5 +1,6 @@
 // The operations, and what TensorFlow is told about them when the library is loaded.
 
+#include "adamw.h"
 #include "add_and_norm.h"
 #include "affine.h"
 #include "attention.h"
@@ -199,6 +200,71 @@ struct AttentionGradient {
   }
 };
 
+Update update_of(const Call::Input<float>& numbers) {
+  expect(numbers.shape.count() == 6, "numbers of an update are six");
+  const float* x = numbers.data;
+  return {x[0], x[1], x[2], x[3], x[4], x[5]};
+}
+
+Learned<const float> before_of(const Call::Input<float>& weights,
+                               const Call::Input<float>& momentum,
+                               const Call::Input<float>& velocity) {
+  expect(weights.shape.sizes == momentum.shape.sizes &&
+             weights.shape.sizes == velocity.shape.sizes,
+         "weights and moments differ in shape");
+  return {weights.data, momentum.data, velocity.data};
+}
+
+Learned<float> after_of(Call& call, const Call::Shape& shape) {
+  return {call.output<float>(0, TF_FLOAT, shape),
+          call.output<float>(1, TF_FLOAT, shape),
+          call.output<float>(2, TF_FLOAT, shape)};
+}
+
+struct Adamw {
+  static constexpr const char* kName = "BertCpuAdamw";
+  static constexpr Names kInputs = {"weights: float", "momentum: float",
+                                    "velocity: float", "gradient: float",
+                                    "numbers: float"};
+  static constexpr Names kOutputs = {"new_weights: float", "new_momentum: float",
+                                     "new_velocity: float"};
+  static constexpr Names kAttributes = {};
+
+  static void compute(const Attributes&, Call& call) {
+    const auto weights = call.input<float>(0), gradient = call.input<float>(3);
+    const auto before = before_of(weights, call.input<float>(1), call.input<float>(2));
+    expect(gradient.shape.count() == weights.shape.count(),
+           "gradient has not a number for each weight");
+    const Update update = update_of(call.input<float>(4));
+    adamw(before, gradient.data, weights.shape.count(), update,
+          after_of(call, weights.shape));
+  }
+};
+
+struct AdamwOfRows {
+  static constexpr const char* kName = "BertCpuAdamwOfRows";
+  static constexpr Names kInputs = {"weights: float",  "momentum: float",
+                                    "velocity: float", "values: float",
+                                    "indices: int32",  "numbers: float"};
+  static constexpr Names kOutputs = {"new_weights: float", "new_momentum: float",
+                                     "new_velocity: float"};
+  static constexpr Names kAttributes = {};
+
+  static void compute(const Attributes&, Call& call) {
+    const auto weights = call.input<float>(0), values = call.input<float>(3);
+    const auto before = before_of(weights, call.input<float>(1), call.input<float>(2));
+    const auto indices = call.input<int32_t>(4);
+    const int64_t rows = weights.shape.rows(), columns = weights.shape.columns();
+    const int64_t num_values = indices.shape.count();
+    expect(weights.shape.sizes.size() == 2, "weights are no table");
+    expect(values.shape.count() == num_values * columns,
+           "values have not a row for each index");
+    const Update update = update_of(call.input<float>(5));
+    adamw_of_rows(before, values.data, indices.data, num_values, rows, columns, update,
+                  after_of(call, weights.shape));
+  }
+};
+
 // TensorFlow asks which operations a library has when it has loaded it.
 [[maybe_unused]] const bool kIsRegistered = [] {
   if (!tensorflow().is_complete) return false;
@@ -210,6 +276,8 @@ struct AttentionGradient {
   register_operation<AffineGradient>();
   register_operation<Attention>();
   register_operation<AttentionGradient>();
+  register_operation<Adamw>();
+  register_operation<AdamwOfRows>();
   return true;
 }();
 
