@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import bert_cpu
-from bert_cpu.commands.leave_at_once import leave_at_once
+from bert_cpu.commands.leave_at_once import leave_at_once, let_go
 from bert_cpu.commands.parse_quickly import parse_quickly
 from bert_cpu.commands.report_errors import report_errors
 from bert_cpu.quick_subcommands import QUICK_COMMANDS
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = report_errors(run)
     if is_program and _leaves_nothing(arguments, commands, code):
         leave_at_once(code)
+    let_go()
     return code
 
 

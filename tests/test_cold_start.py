@@ -3,11 +3,11 @@
 import gc
 import hashlib
 import io
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ import tiny_bundle
 import tiny_model
 from ai_edge_litert.interpreter import Interpreter
 
-from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
+from bert_cpu.commands.leave_at_once import keep_until_left, let_go
 from bert_cpu.errors import UserError
 from bert_cpu.hardware.answering import Answering
 from bert_cpu.no_search_for_garbage import no_search_for_garbage
@@ -316,15 +316,17 @@ def test_what_can_not_be_said_is_left_to_python():
     assert done.returncode == 4
 
 
-@pytest.mark.parametrize("given", [None, "3"])
-def test_the_threads_of_numpy_are_as_given_again(monkeypatch, given):
-    name = "OPENBLAS_NUM_THREADS"
-    monkeypatch.delenv(name, raising=False)
-    if given:
-        monkeypatch.setenv(name, given)
-    with single_threaded_numpy():
-        assert os.environ[name] == (given or "1")
-    assert os.environ.get(name) == given
+def test_a_model_is_kept_until_the_process_is_left_or_goes_on():
+    class Model:
+        pass
+
+    model = Model()
+    freed = weakref.ref(model)
+    keep_until_left(model)
+    del model
+    assert freed() is not None
+    let_go()
+    assert freed() is None
 
 
 def test_garbage_is_looked_for_again():

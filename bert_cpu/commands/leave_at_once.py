@@ -3,6 +3,21 @@
 import os
 import sys
 
+_KEPT: list[object] = []
+
+
+def keep_until_left(thing: object) -> None:
+    """Spares a process that will leave at once from freeing something big before.
+
+    An open model takes as long to free as to answer three texts.
+    """
+    _KEPT.append(thing)
+
+
+def let_go() -> None:
+    """Frees what was kept, in a process that goes on after all."""
+    _KEPT.clear()
+
 
 def leave_at_once(code: int) -> None:
     """Ends this process without taking it apart, once all that it said is out.

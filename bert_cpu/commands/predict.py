@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bert_cpu.commands.single_threaded_numpy import single_threaded_numpy
+from bert_cpu.commands.leave_at_once import keep_until_left
+from bert_cpu.commands.light_numpy import light_numpy
 from bert_cpu.counted import counted
 from bert_cpu.errors import MissingColumn, Unanswerable, UserError
 from bert_cpu.no_search_for_garbage import no_search_for_garbage
@@ -73,12 +74,13 @@ def run(
     if note:
         print(note, file=sys.stderr)
     reading = begin_reading(model, variant, answering.refuses_int8)
-    with no_search_for_garbage(), single_threaded_numpy():
+    with no_search_for_garbage(), light_numpy():
         # While the model is read: these import NumPy, the tokenizer and LiteRT.
         from bert_cpu.serving.answer import answer_with, open_model
         from bert_cpu.serving.tell_unknown import tell_unknown
 
         opened = open_model(model, threads or None, variant, answering, reading)
+    keep_until_left(opened)
     waiting: deque[_Asked] = deque()  # For their answers, which come in order.
 
     def pairs() -> "Iterator[Text]":
