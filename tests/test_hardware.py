@@ -1,5 +1,6 @@
 """What is read of a computer, what is chosen for it, and what fits into it."""
 
+import dataclasses
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from bert_cpu.hardware.memory import (
     format_bytes,
 )
 from bert_cpu.hardware.profile import choose_profile
+from bert_cpu.hardware.trains_natively import trains_natively
 
 GIB = 1 << 30
 XEON = """\
@@ -535,6 +537,60 @@ def test_the_estimate_is_near_measured_peaks(
     shape = EncoderShape(30522, hidden_size, blocks, heads, 4 * hidden_size, 512)
     estimate = estimate_training_memory(shape, batch_size, length, dtype=dtype)
     assert estimate.total / (1 << 20) == pytest.approx(measured, rel=0.15)
+
+
+# In C++, by TensorFlow 2.21 on AVX512-BF16, with bench/ours/training.py.
+@pytest.mark.parametrize(
+    ("shape", "batch_size", "length", "measured"),
+    [
+        (MINILM, 8, 128, 1333),
+        (MINILM, 8, 512, 1551),
+        (BERT_BASE, 8, 128, 3103),
+    ],
+)
+def test_the_estimate_of_training_in_cpp_is_near_measured_peaks(
+    shape, batch_size, length, measured
+):
+    estimate = estimate_training_memory(
+        shape, batch_size, length, dtype="bfloat16", is_native=True
+    )
+    assert estimate.total / (1 << 20) == pytest.approx(measured, rel=0.1)
+
+
+def test_in_cpp_memory_grows_with_the_length_and_not_with_its_square():
+    def activations(length, **options):
+        shape = dataclasses.replace(MINILM, max_position_embeddings=length)
+        return estimate_training_memory(
+            shape, 8, length, dtype="bfloat16", is_native=True, **options
+        ).activations
+
+    assert activations(1024) == 2 * activations(512)
+    # Three of six blocks, and the one that is being differentiated.
+    frozen = activations(512, trainable_share=MINILM.trainable_share(3))
+    assert frozen == activations(512) * 4 // 7
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "expected"),
+    [
+        (MINILM, {}, True),
+        (MINILM, {"threads": 1}, True),
+        (MINILM, {"threads": 8}, False),  # They share out each operation.
+        (MINILM, {"dtype": "float32"}, False),
+        (dataclasses.replace(MINILM, intermediate_size=1500), {}, False),
+        (dataclasses.replace(MINILM, num_attention_heads=16), {}, False),
+    ],
+)
+def test_what_will_be_trained_in_cpp(computer, monkeypatch, shape, options, expected):
+    profile = choose_profile(computer({}), **{"threads": 2, **options})
+    monkeypatch.setattr(
+        "bert_cpu.hardware.trains_natively.why_no_training_library", lambda: None
+    )
+    assert trains_natively(shape, profile) == expected
+    monkeypatch.setattr(
+        "bert_cpu.hardware.trains_natively.why_no_training_library", lambda: "none"
+    )
+    assert not trains_natively(shape, profile)
 
 
 def test_each_setting_moves_its_own_part_of_the_estimate():

@@ -9,6 +9,7 @@ from bert_cpu.hardware.memory import (
     estimate_training_memory,
 )
 from bert_cpu.hardware.profile import Profile
+from bert_cpu.hardware.trains_natively import trains_natively
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,11 @@ def fit_model(
         batch_size=batch_size,
         length=length,
         training=estimate_training_memory(
-            shape, batch_size, length, dtype=profile.dtype
+            shape,
+            batch_size,
+            length,
+            dtype=profile.dtype,
+            is_native=trains_natively(shape, profile),
         ),
         answering=estimate_inference_memory(shape, 1, length),
     )

@@ -15,7 +15,8 @@ _LITERT = 63_000_000
 # While a block is differentiated, gradients of its tensors live beside them: about
 # one block more, however many there are.
 _BLOCKS_OF_GRADIENTS = 1
-_FLOAT32 = 4  # bytes
+_REPLACED = 3  # Weights and both moments.
+_BFLOAT16, _FLOAT32 = 2, 4  # bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,7 @@ def estimate_training_memory(
     accumulate: bool = False,
     dtype: str = "float32",
     num_workers: int = 1,
+    is_native: bool = False,
 ) -> MemoryEstimate:
     """Estimates the peak of one training process, to about a fifth.
 
@@ -66,6 +68,7 @@ def estimate_training_memory(
         dtype: "float32" or "bfloat16", of matrix products.
         num_workers: that share gradients in this machine's memory, and of which this
             process is one.
+        is_native: whether blocks are trained in C++; see `trains_natively`.
 
     Returns:
         MemoryEstimate.
@@ -78,12 +81,20 @@ def estimate_training_memory(
         # What it brings to the sum, and its part of what all get.
         gradient_copies += 1 + 1 / num_workers
     adam_copies = 2 + ema  # Its two moments.
+    optimizer = trained * adam_copies
+    if is_native:
+        # An update writes anew what it replaces, one big matrix after the other.
+        learns_tables = trainable_share == 1.0
+        table = shape.vocab_size * shape.hidden_size
+        kernel = shape.intermediate_size * shape.hidden_size
+        optimizer += _REPLACED * (table if learns_tables else kernel)
     blocks = _trained_blocks(shape, trainable_share) + _BLOCKS_OF_GRADIENTS
+    kept = _kept_by_native_block if is_native else _kept_by_block
     return MemoryEstimate(
         weights=parameters * _FLOAT32,
         gradients=round(trained * gradient_copies) * _FLOAT32,
-        optimizer=trained * adam_copies * _FLOAT32,
-        activations=blocks * _kept_by_block(shape, batch_size, length, dtype),
+        optimizer=optimizer * _FLOAT32,
+        activations=blocks * kept(shape, batch_size, length, dtype),
         runtime=_TENSORFLOW,
     )
 
@@ -170,7 +181,7 @@ def _kept_by_block(
     shape: EncoderShape, batch_size: int, length: int, dtype: str
 ) -> int:
     """Bytes that a block's forward pass keeps for its backward pass."""
-    item = 2 if dtype == "bfloat16" else _FLOAT32  # bytes
+    item = _BFLOAT16 if dtype == "bfloat16" else _FLOAT32
     tokens = batch_size * length
     # Its input; query, key, value; the context that attention gathers; the first
     # norm's output, which feed-forward reads; two dropout masks. The inputs of the
@@ -183,3 +194,18 @@ def _kept_by_block(
     # the two, and (as measured peaks show) the scores that they came from.
     pairs = tokens * shape.num_attention_heads * length * (_FLOAT32 + 3 * item)
     return hidden + intermediate + pairs
+
+
+def _kept_by_native_block(
+    shape: EncoderShape, batch_size: int, length: int, dtype: str
+) -> int:
+    """The same in C++, always in bfloat16, where attention makes its weights again."""
+    tokens = batch_size * length
+    # Query, key, value; the context that attention gathers; and of either norm its
+    # sum and what is left of it before it is scaled.
+    hidden = tokens * shape.hidden_size * 8 * _BFLOAT16
+    # What GELU reads, and what it gives.
+    intermediate = tokens * shape.intermediate_size * 2 * _BFLOAT16
+    # Of each query its greatest score, and the sum of the others beside it.
+    queries = tokens * shape.num_attention_heads * 2 * _FLOAT32
+    return hidden + intermediate + queries

@@ -19,6 +19,7 @@ from bert_cpu.hardware.memory import (
     estimate_training_memory,
 )
 from bert_cpu.hardware.profile import Profile, choose_profile
+from bert_cpu.hardware.trains_natively import trains_natively
 from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
@@ -257,4 +258,5 @@ def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
         accumulate=settings.accumulate > 1,
         dtype=profile.dtype,
         num_workers=settings.workers or 1,
+        is_native=trains_natively(shape, profile),
     )

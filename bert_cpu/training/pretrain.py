@@ -23,7 +23,8 @@ from bert_cpu.hardware.memory import (
     estimate_training_memory,
     format_bytes,
 )
-from bert_cpu.hardware.profile import choose_profile
+from bert_cpu.hardware.profile import Profile, choose_profile
+from bert_cpu.hardware.trains_natively import trains_natively
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.start_neighbours import start_neighbours
@@ -92,7 +93,7 @@ def run_pretraining(
     # Workers must compute alike, wherever they are.
     tuned = tuned if cluster.num_workers == 1 else None
     profile = choose_profile(hardware, settings.dtype, settings.threads, tuned=tuned)
-    memory = _estimate_memory(settings, cluster, config, manifest, profile.dtype)
+    memory = _estimate_memory(settings, cluster, config, manifest, profile)
     check_training_memory(memory, hardware, settings.workers or 1)
 
     # The same seed in all workers: they must start from the same weights.
@@ -257,19 +258,21 @@ def _estimate_memory(
     cluster: Cluster,
     config: BertConfig,
     manifest: PretrainingManifest,
-    dtype: str,
+    profile: Profile,
 ) -> MemoryEstimate:
     fields = {field.name for field in dataclasses.fields(EncoderShape)}
     known = {name: value for name, value in config.to_dict().items() if name in fields}
+    shape = EncoderShape(**{**known, "num_labels": 2})
     batch_size = settings.batch_size // cluster.num_workers
     estimate = estimate_training_memory(
-        EncoderShape(**{**known, "num_labels": 2}),
+        shape,
         batch_size,
         settings.max_length,
         ema=settings.ema > 0,
         accumulate=settings.accumulate > 1,
-        dtype=dtype,
+        dtype=profile.dtype,
         num_workers=settings.workers or 1,
+        is_native=trains_natively(shape, profile),
     )
     # Logits over all words, their softmax and its gradient.
     predictions = manifest.open_shards("train", settings.max_length).max_predictions
