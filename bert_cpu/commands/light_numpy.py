@@ -13,21 +13,21 @@ _HELP = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars")
 _TYPES = "numpy._typing"
 
 
-@contextlib.contextmanager
-def light_numpy() -> Iterator[None]:
-    """For a first import of NumPy in a command that answers and ends.
+def import_light_numpy() -> None:
+    """Imports NumPy for a command that answers and ends, if it was not yet.
 
-    NumPy computes as ever, but on one thread, as its library starts a thread a core
-    when it is loaded, which look for work for a while; and without the help of its
-    functions. Threads that the user has set stay. Where NumPy was imported before,
-    nothing changes.
+    It computes as ever, but on one thread, as its library starts a thread a core when
+    it is loaded, which look for work for a while; and without the help of its
+    functions. Threads that the user has set stay.
     """
+    if "numpy" in sys.modules:
+        return
     with _single_threaded(), _without_help():
-        yield
+        import numpy  # noqa: F401
 
 
 @contextlib.contextmanager
-def _single_threaded():
+def _single_threaded() -> Iterator[None]:
     if _THREADS in os.environ:
         yield
         return
@@ -39,10 +39,7 @@ def _single_threaded():
 
 
 @contextlib.contextmanager
-def _without_help():
-    if "numpy" in sys.modules:
-        yield
-        return
+def _without_help() -> Iterator[None]:
     stand_ins = {name: types.ModuleType(name) for name in _HELP}
     stand_ins[_TYPES] = _Types(_TYPES)
     sys.modules |= stand_ins
@@ -50,9 +47,8 @@ def _without_help():
         yield
     finally:
         # Who asks for them from now on gets the real ones.
-        for name, stand_in in stand_ins.items():
-            if sys.modules.get(name) is stand_in:
-                del sys.modules[name]
+        for name in stand_ins:
+            sys.modules.pop(name, None)
 
 
 class _Types(types.ModuleType):

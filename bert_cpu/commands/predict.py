@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bert_cpu.commands.leave_at_once import keep_until_left
-from bert_cpu.commands.light_numpy import light_numpy
+from bert_cpu.commands.light_numpy import import_light_numpy
 from bert_cpu.counted import counted
 from bert_cpu.errors import MissingColumn, Unanswerable, UserError
 from bert_cpu.no_search_for_garbage import no_search_for_garbage
@@ -74,8 +74,9 @@ def run(
     if note:
         print(note, file=sys.stderr)
     reading = begin_reading(model, variant, answering.refuses_int8)
-    with no_search_for_garbage(), light_numpy():
-        # While the model is read: these import NumPy, the tokenizer and LiteRT.
+    with no_search_for_garbage():
+        # While the model is read: NumPy, the tokenizer and LiteRT.
+        import_light_numpy()
         from bert_cpu.serving.answer import answer_with, open_model
         from bert_cpu.serving.tell_unknown import tell_unknown
 
