@@ -235,6 +235,8 @@ def test_predict_imports_little(directory):
     done = run_python(
         "import sys; from bert_cpu.cli import main\n"
         "assert main(['predict', sys.argv[1], '--json', 'a film']) == 0\n"
+        "from bert_cpu.commands import leave_at_once\n"
+        "assert not leave_at_once._KEPT\n"
         "slow = ('tyro', 'rich', 'argparse', 'csv', 'logging', 'shutil', 'psutil',\n"
         "        'bert_cpu.settings', 'bert_cpu.subcommands', 'bert_cpu.tasks.tag',\n"
         "        'importlib.metadata', 'concurrent.futures', \n"

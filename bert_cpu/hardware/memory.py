@@ -89,12 +89,15 @@ def estimate_training_memory(
         kernel = shape.intermediate_size * shape.hidden_size
         optimizer += _REPLACED * (table if learns_tables else kernel)
     blocks = _trained_blocks(shape, trainable_share) + _BLOCKS_OF_GRADIENTS
-    kept = _kept_by_native_block if is_native else _kept_by_block
+    if is_native:
+        kept = _kept_by_native_block(shape, batch_size, length)
+    else:
+        kept = _kept_by_block(shape, batch_size, length, dtype)
     return MemoryEstimate(
         weights=parameters * _FLOAT32,
         gradients=round(trained * gradient_copies) * _FLOAT32,
         optimizer=optimizer * _FLOAT32,
-        activations=blocks * kept(shape, batch_size, length, dtype),
+        activations=blocks * kept,
         runtime=_TENSORFLOW,
     )
 
@@ -196,9 +199,7 @@ def _kept_by_block(
     return hidden + intermediate + pairs
 
 
-def _kept_by_native_block(
-    shape: EncoderShape, batch_size: int, length: int, dtype: str
-) -> int:
+def _kept_by_native_block(shape: EncoderShape, batch_size: int, length: int) -> int:
     """The same in C++, always in bfloat16, where attention makes its weights again."""
     tokens = batch_size * length
     # Query, key, value; the context that attention gathers; and of either norm its

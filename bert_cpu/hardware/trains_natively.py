@@ -2,9 +2,10 @@
 
 from bert_cpu.hardware.encoder_shape import EncoderShape
 from bert_cpu.hardware.profile import Profile
-from bert_cpu.native.training_library import why_no_training_library
-
-_COLUMNS = 16  # Sizes are multiples of it.
+from bert_cpu.native.training_library import (
+    fits_operations,
+    why_no_training_library,
+)
 
 
 def trains_natively(shape: EncoderShape, profile: Profile) -> bool:
@@ -20,8 +21,7 @@ def trains_natively(shape: EncoderShape, profile: Profile) -> bool:
         shape.intermediate_size,
     )
     return (
-        profile.dtype == "bfloat16"
-        and (profile.streams > 1 or profile.threads == 1)
-        and all(size % _COLUMNS == 0 for size in sizes)
+        fits_operations(profile.dtype, *sizes)
+        and profile.environment()["TF_NUM_INTRAOP_THREADS"] == "1"
         and why_no_training_library() is None
     )

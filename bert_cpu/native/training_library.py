@@ -4,6 +4,19 @@ import pathlib
 
 from bert_cpu.native.built_library import find_library, why_no_library
 
+# Numbers of a register of 512 bits: rows of an operation are a multiple of it.
+_COLUMNS = 16
+
+
+def fits_operations(dtype: str, *columns: int) -> bool:
+    """Whether the operations are made for such rows, wherever they are.
+
+    Args:
+        dtype: of matrix products.
+        columns: of rows, or of a head's part of them.
+    """
+    return dtype == "bfloat16" and all(each % _COLUMNS == 0 for each in columns)
+
 
 def training_library() -> pathlib.Path | None:
     """Its file; None where it was not built."""

@@ -84,9 +84,8 @@ class AdamW(keras.optimizers.AdamW):
         beta_powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
         # As TensorFlow's kernel corrects it.
         correction = tf.sqrt(1.0 - beta_powers[1]) / (1.0 - beta_powers[0])
-        native = NativeUpdates(
-            scale, 1.0 - self.beta_1, 1.0 - self.beta_2, self.epsilon
-        )
+        constants = 1.0 - self.beta_1, 1.0 - self.beta_2, self.epsilon
+        native = NativeUpdates(scale, *constants) if is_native else None
         slots = zip(self._momentums, self._velocities, strict=True)
         for grad, variable, (momentum, velocity) in zip(
             grads, trainable_variables, slots, strict=True
@@ -95,7 +94,7 @@ class AdamW(keras.optimizers.AdamW):
             variable_rate = rate * self.rate_multipliers.get(variable.path, 1.0)
             decay = self.weight_decay if is_decayed(variable) else 0.0
             kept = 1.0 - variable_rate * decay
-            if is_native and takes_natively(variable):
+            if native is not None and takes_natively(variable):
                 native.add(handles, grad, kept, variable_rate * correction)
                 continue
             if decay:

@@ -5,10 +5,9 @@ import contextvars
 from collections.abc import Iterator
 
 from bert_cpu.layers.native.operations import training_operations
+from bert_cpu.native.training_library import fits_operations
 
 _IS_ON = contextvars.ContextVar("native", default=False)
-# Numbers of a register of 512 bits: rows of an operation are a multiple of it.
-_COLUMNS = 16
 
 
 @contextlib.contextmanager
@@ -37,8 +36,4 @@ def is_native(dtype: str, *columns: int) -> bool:
 
 def fits_native(dtype: str, *columns: int) -> bool:
     """Whether there are operations for such rows."""
-    return (
-        dtype == "bfloat16"
-        and all(each % _COLUMNS == 0 for each in columns)
-        and training_operations() is not None
-    )
+    return fits_operations(dtype, *columns) and training_operations() is not None
