@@ -3,12 +3,14 @@
 Warnings are errors (setup.cfg lists the exceptions, each with its reason).
 """
 
+import functools
 import ipaddress
 import os
 import pathlib
 import sys
 
 import hypothesis
+import made_up_computer
 import pytest
 import tiny_command
 
@@ -84,6 +86,12 @@ def network_guard(request):
 def project_dir():
     """The clone's root: the directory that holds setup.cfg."""
     return pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def computer(tmp_path):
+    """Writes the files of a made-up computer, and reads them."""
+    return functools.partial(made_up_computer.write_computer, tmp_path)
 
 
 @pytest.fixture(scope="session")
