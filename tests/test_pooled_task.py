@@ -57,6 +57,18 @@ def longhand(model, pooling):
     return pooled @ values["logits/kernel"] + values["logits/bias"]
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_a_head_begins_large_enough_for_a_pooler_that_gives_little(name):
+    shape = CONFIG.to_dict() | {"hidden_size": 96, "num_attention_heads": 4}
+    task = make(name, "pooled")
+    encoder = build_encoder(BertConfig(**shape), 0.0, reads_first_token=True)
+    kernel = task.build(encoder, LABELS, 0.0).get_layer("logits").kernel.numpy()
+    # Even between plus and minus this (Glorot and Bengio 2010, equation 16).
+    limit = np.sqrt(6 / sum(kernel.shape))
+    assert np.abs(kernel).max() <= limit
+    assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.15)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("name", TASKS)
 def test_outputs_are_a_product_of_the_pooled_tokens(name, pooling):
