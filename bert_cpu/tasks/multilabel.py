@@ -103,8 +103,11 @@ class Multilabel(PooledTask):
         """
         import tensorflow as tf
 
-        truth = batch["labels"] * (1 - smoothing) + smoothing / 2
-        entropies = tf.nn.sigmoid_cross_entropy_with_logits(truth, outputs["logits"])
+        logits = outputs["logits"]
+        # Batches may pad lists to a multiple of some length, of labels as of tokens.
+        labels = batch["labels"][:, : logits.shape[-1]]
+        truth = labels * (1 - smoothing) + smoothing / 2
+        entropies = tf.nn.sigmoid_cross_entropy_with_logits(truth, logits)
         losses = tf.reduce_mean(entropies, axis=-1)  # (batch,)
         return losses, tf.ones_like(losses)
 
