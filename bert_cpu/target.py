@@ -11,7 +11,8 @@ class Target:
     Args:
         dtype: of its values in a batch.
         is_list: a list of values an example, padded in a batch to the longest of
-            them; else one value an example.
+            them or further, as tokens are; else one value an example. A loss must not
+            look at what is behind its list.
         padding: what stands behind shorter lists.
     """
 

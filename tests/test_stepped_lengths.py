@@ -5,7 +5,6 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-import tiny_command
 import tiny_tasks
 from transformers import BertConfig
 
@@ -24,11 +23,7 @@ STEP = 7
 
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("encoders")
-    return {
-        language: tiny_command.write_alphabet_encoder(directory / language, characters)
-        for language, characters in tiny_tasks.CHARACTERS.items()
-    }
+    return tiny_tasks.write_encoders(tmp_path_factory.mktemp("encoders"))
 
 
 @pytest.mark.parametrize("name", tiny_tasks.CASES)

@@ -34,13 +34,7 @@ HEAVY = ("tensorflow", "keras", "transformers", "sklearn", "seqeval", "h5py")
 @pytest.fixture(scope="session")
 def encoders(tmp_path_factory):
     """Language -> a checkpoint of two blocks that reads its characters."""
-    directory = tmp_path_factory.mktemp("encoders")
-    return {
-        language: tiny_command.write_alphabet_encoder(
-            directory / language, characters, num_layers=2
-        )
-        for language, characters in tiny_tasks.CHARACTERS.items()
-    }
+    return tiny_tasks.write_encoders(tmp_path_factory.mktemp("encoders"), num_layers=2)
 
 
 @pytest.fixture(scope="session")

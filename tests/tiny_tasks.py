@@ -5,6 +5,8 @@ import json
 import random
 from collections.abc import Callable
 
+import tiny_command
+
 PEOPLE, PLACES = ("Ann", "Bob", "Eve"), ("Oslo", "Rome", "Bern")
 CHINESE_PEOPLE, CHINESE_PLACES = ("小明", "王芳", "李雷"), ("北京", "上海", "广州")
 # All that the texts below are written with.
@@ -43,6 +45,16 @@ class Case:
             path.write_text(self.write(random.Random(seed), num_rows), encoding="utf-8")
             named += [f"--{split}", path]
         return (*named, *self.options)
+
+
+def write_encoders(directory, num_layers=1):
+    """Language -> a checkpoint with random weights that reads its characters."""
+    return {
+        language: tiny_command.write_alphabet_encoder(
+            directory / language, characters, num_layers
+        )
+        for language, characters in CHARACTERS.items()
+    }
 
 
 def _conll(chance, num_rows):
