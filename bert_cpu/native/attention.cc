@@ -20,12 +20,12 @@ __m512i rounded(__m512 x) {
 
 template <int kQueries, int kVectors>
 void score(const uint16_t* queries, int stride, const uint32_t* keys, int padded,
-           int pairs, float* scores) {
+           int pairs, const float* penalty, float* scores) {
   __m512 sum[kQueries][kVectors];
 #pragma GCC unroll 8
   for (int q = 0; q < kQueries; ++q)
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[q][v] = _mm512_setzero_ps();
+    for (int v = 0; v < kVectors; ++v) sum[q][v] = _mm512_load_ps(penalty + 16 * v);
   for (int pair = 0; pair < pairs; ++pair) {
     __m512bh key[kVectors];
 #pragma GCC unroll 4
@@ -51,27 +51,26 @@ void score(const uint16_t* queries, int stride, const uint32_t* keys, int padded
 
 template <int kQueries>
 void score_all(const uint16_t* queries, int stride, const uint32_t* keys, int padded,
-               int length, int pairs, float* scores) {
+               int length, int pairs, const float* penalty, float* scores) {
   for (int at = 0; at < length; at += 16 * kMostVectors) {
     const int vectors = std::min(kMostVectors, (length - at + 15) / 16);
     with_constant<kMostVectors>(vectors, [&](auto count) {
-      score<kQueries, count>(queries, stride, keys + at, padded, pairs, scores + at);
+      score<kQueries, count>(queries, stride, keys + at, padded, pairs, penalty + at,
+                             scores + at);
     });
   }
 }
 
 // Shares that are not divided by their sum, as pairs of bfloat16; returns the sum.
-float share(const float* scores, const float* penalty, int length, uint32_t* shares) {
+float share(const float* scores, int length, uint32_t* shares) {
   __m512 most = _mm512_set1_ps(-3e38f);
   for (int at = 0; at < length; at += 16)
-    most = _mm512_max_ps(
-        most, _mm512_add_ps(_mm512_load_ps(scores + at), _mm512_load_ps(penalty + at)));
+    most = _mm512_max_ps(most, _mm512_load_ps(scores + at));
   const __m512 highest = _mm512_set1_ps(_mm512_reduce_max_ps(most));
   __m512 sum = _mm512_setzero_ps();
   for (int at = 0; at < length; at += 16) {
-    const __m512 penalized =
-        _mm512_add_ps(_mm512_load_ps(scores + at), _mm512_load_ps(penalty + at));
-    const __m512 power = exponential(_mm512_sub_ps(penalized, highest));
+    const __m512 power =
+        exponential(_mm512_sub_ps(_mm512_load_ps(scores + at), highest));
     sum = _mm512_add_ps(sum, power);
     _mm256_store_si256(reinterpret_cast<__m256i*>(shares + at / 2),
                        reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(power)));
@@ -120,10 +119,10 @@ void attend_some(const uint16_t* queries, const KeysAndValues& past, int head,
   const int stride = past.heads * past.head_size, padded = past.padded_length;
   const uint32_t* keys = past.keys.get() + size_t(head) * past.head_size / 2 * padded;
   score_all<kQueries>(queries, stride, keys, padded, length, past.head_size / 2,
-                      scratch.scores.get());
+                      penalty, scratch.scores.get());
   float sums[kQueries];
   for (int q = 0; q < kQueries; ++q)
-    sums[q] = share(scratch.scores.get() + size_t(q) * padded, penalty, length,
+    sums[q] = share(scratch.scores.get() + size_t(q) * padded, length,
                     scratch.shares.get() + size_t(q) * padded / 2);
   const uint32_t* values =
       past.values.get() + size_t(head) * padded / 2 * past.head_size;
