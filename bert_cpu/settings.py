@@ -243,6 +243,8 @@ class TrainSettings(PrepareSettings, RunSettings):
     # How the vectors of a text's tokens become one: mean; cls, the first one; pooled,
     # that one through BERT's pooler. auto: mean in the task embed, else pooled.
     pooling: Literal["auto", "mean", "cls", "pooled"] = "auto"
+    # Share of tokens hidden behind [MASK] in training, others each time, [0, 1).
+    word_dropout: float = 0.0
     # Share of probability spread over the wrong labels, [0, 1).
     label_smoothing: float = 0.0
     # balanced: rare labels weigh more, so that all weigh the same together.
@@ -253,8 +255,9 @@ class TrainSettings(PrepareSettings, RunSettings):
         RunSettings.__post_init__(self)
         for field in ("freeze_layers", "keep_layers"):
             expect(getattr(self, field) >= 0, field, getattr(self, field), "0 or more")
-        smoothing = self.label_smoothing
-        expect(0 <= smoothing < 1, "label_smoothing", smoothing, "a share in [0, 1)")
+        for field in ("word_dropout", "label_smoothing"):
+            share = getattr(self, field)
+            expect(0 <= share < 1, field, share, "a share in [0, 1)")
         expect(0 < self.layer_decay <= 1, "layer_decay", self.layer_decay, "in (0, 1]")
 
     @classmethod
@@ -271,6 +274,7 @@ class TrainSettings(PrepareSettings, RunSettings):
             "keep_layers",
             "pooling",
             "random_weights",
+            "word_dropout",
         )
 
 

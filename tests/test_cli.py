@@ -126,6 +126,7 @@ def test_every_setting_can_be_typed():
         keep_layers=2,
         pooling="cls",
         dropout=0.0,
+        word_dropout=0.2,
         label_smoothing=0.1,
         class_weights="balanced",
         early_stopping=2,

@@ -13,6 +13,7 @@ from bert_cpu.layers.embeddings import Embeddings
 from bert_cpu.layers.encoder_block import EncoderBlock
 from bert_cpu.layers.feed_forward import FeedForward
 from bert_cpu.layers.gelu import gelu, gelu_tanh
+from bert_cpu.layers.word_dropout import WordDropout
 
 BATCH, LENGTH, HEADS, HIDDEN = 3, 7, 4, 24
 # Two orders of the same float32 sums.
@@ -481,10 +482,11 @@ def test_embeddings_drop_in_training_alone():
         Dropout(0.3, seed=5),
         FeedForward(40, activation=gelu_tanh),
         FeedForward(40, "relu", 0.5),
+        WordDropout(0.3, 9, (0, 1), seed=5),
         EncoderBlock(4, 40, gelu_tanh, 0.1, 0.2, 1e-5, 0.5, name="block"),
         Embeddings(11, 7, HIDDEN, 3, 0.1, 1e-5, 0.5),
     ],
-    ids=["dropout", "feed_forward", "relu", "block", "embeddings"],
+    ids=["dropout", "feed_forward", "relu", "word_dropout", "block", "embeddings"],
 )
 def test_a_layer_is_rebuilt_from_its_config(layer):
     config = layer.get_config()

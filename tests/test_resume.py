@@ -23,8 +23,8 @@ def directory(tmp_path_factory):
 
 
 def long_settings(directory, **changes):
-    """Settings of a run that lasts long enough to be stopped."""
-    return tiny_run.tiny_settings(directory, epochs=15, **changes)
+    """Settings of a run that can be stopped in time, and that draws all it can."""
+    return tiny_run.tiny_settings(directory, epochs=15, word_dropout=0.2, **changes)
 
 
 class Command:

@@ -49,6 +49,7 @@ UNUSUAL = TrainSettings(
     keep_layers=3,
     pooling="cls",
     dropout=0.0,
+    word_dropout=0.2,
     label_smoothing=0.1,
     class_weights="balanced",
     early_stopping=1,
@@ -161,7 +162,7 @@ def test_bad_preparation_is_refused(kind, field, value, expected):
         ("early_stopping", -1, "0 or more"),
         *(
             (field, value, "a share in [0, 1)")
-            for field in ("warmup", "label_smoothing", "ema", "dropout")
+            for field in ("warmup", "label_smoothing", "ema", "dropout", "word_dropout")
             for value in (-0.1, 1.0, math.nan)
         ),
         *(("learning_rate", value, "over 0") for value in (0.0, -1.0, math.nan)),

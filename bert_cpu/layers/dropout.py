@@ -59,9 +59,13 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training or not self._num_zeroed:
             return inputs
-        kept = random_bytes(tf.shape(inputs), self.draw_seed()) >= self._num_zeroed
+        kept = self.draw_kept(tf.shape(inputs))
         scale = _CASES / (_CASES - self._num_zeroed)
         return inputs * (tf.cast(kept, inputs.dtype) * tf.cast(scale, inputs.dtype))
+
+    def draw_kept(self, shape):
+        """What one call of this replica keeps: bool of `shape`."""
+        return random_bytes(shape, self.draw_seed()) >= self._num_zeroed
 
     def draw_seed(self):
         """A new seed for one call of this replica: int32 `(2,)`."""

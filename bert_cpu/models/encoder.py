@@ -21,7 +21,11 @@ _ACTIVATIONS = {
 
 
 def build_encoder(
-    config: BertConfig, dropout=None, dtype="float32", reads_first_token=False
+    config: BertConfig,
+    dropout=None,
+    dtype="float32",
+    reads_first_token=False,
+    word_dropout=None,
 ) -> keras.Model:
     """Turns a BERT config into an encoder with random weights.
 
@@ -36,6 +40,7 @@ def build_encoder(
         reads_first_token: bool. The head reads the first token only: the last
             block works for it alone, and the last hidden states are its own,
             `(batch, 1, hidden_size)`. `pooled` is the same.
+        word_dropout: WordDropout, or None for no such layer.
 
     Returns:
         keras.Model. Inputs: a dict of int32 `(batch, length)` tensors
@@ -57,6 +62,9 @@ def build_encoder(
         name: keras.Input((None,), dtype="int32", name=name)
         for name in ("input_ids", "token_type_ids", "attention_mask")
     }
+    token_ids = inputs["input_ids"]
+    if word_dropout is not None:
+        token_ids = word_dropout(token_ids)
     x = Embeddings(
         config.vocab_size,
         config.max_position_embeddings,
@@ -67,7 +75,7 @@ def build_encoder(
         config.initializer_range,
         dtype=policy,
         name="embeddings",
-    )(inputs["input_ids"], inputs["token_type_ids"])
+    )(token_ids, inputs["token_type_ids"])
     hidden_states = [x]
     for index in range(config.num_hidden_layers):
         is_last = index == config.num_hidden_layers - 1

@@ -13,8 +13,9 @@ Value = int | float | str | bool
 # What changes the training or its records, and not where or for what it is done.
 SEARCHABLE = (
     *("learning_rate", "warmup", "batch_size", "accumulate", "epochs"),
-    *("weight_decay", "clip_norm", "dropout", "ema", "label_smoothing"),
-    *("layer_decay", "freeze_layers", "keep_layers", "class_weights", "pooling"),
+    *("weight_decay", "clip_norm", "dropout", "word_dropout", "ema"),
+    *("label_smoothing", "layer_decay", "freeze_layers", "keep_layers"),
+    *("class_weights", "pooling"),
     *("max_length", "stride", "normalize", "stop_words", "stem", "entity_marks"),
 )
 _FORMS = "{range: [low, high]}, {log: [low, high]}, a list of values, or one value"

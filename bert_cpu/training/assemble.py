@@ -20,6 +20,7 @@ from bert_cpu.hardware.memory import (
 )
 from bert_cpu.hardware.profile import Profile, choose_profile
 from bert_cpu.hardware.trains_natively import trains_natively
+from bert_cpu.layers.word_dropout import WordDropout
 from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
@@ -27,6 +28,7 @@ from bert_cpu.models.find_encoder_config import find_encoder_config
 from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
 from bert_cpu.task_catalog import make_task, task_of_records
+from bert_cpu.text.special_tokens import MASK
 from bert_cpu.training.choose_compiled import LENGTH_STEP, choose_compiled
 from bert_cpu.training.choose_native import choose_native
 from bert_cpu.training.choose_sum import choose_gradient_sum
@@ -225,12 +227,35 @@ def num_batches(manifest: Manifest, settings: TrainSettings) -> int:
 
 def _build(settings, task, checkpoint, manifest, dtype):
     dropout = settings.dropout
-    encoder = build_encoder(checkpoint.config, dropout, dtype, task.reads_first_token)
+    encoder = build_encoder(
+        checkpoint.config,
+        dropout,
+        dtype,
+        task.reads_first_token,
+        _word_dropout(settings, checkpoint),
+    )
     if dropout is None:
         dropout = checkpoint.config.classifier_dropout
     if dropout is None:
         dropout = checkpoint.config.hidden_dropout_prob
     return task.build(encoder, manifest.labels, dropout)
+
+
+def _word_dropout(settings, checkpoint):
+    if not settings.word_dropout:
+        return None
+    tokenizer = checkpoint.tokenizer
+    if tokenizer.mask_token_id is None:
+        raise UserError(
+            f"--word-dropout hides words behind {MASK}, which '{checkpoint.name}' does "
+            "not know. Leave it out, or choose another encoder."
+        )
+    return WordDropout(
+        settings.word_dropout,
+        tokenizer.mask_token_id,
+        sorted(set(tokenizer.all_special_ids)),
+        name="word_dropout",
+    )
 
 
 def _estimate_memory(settings, cluster, checkpoint, manifest, profile):
