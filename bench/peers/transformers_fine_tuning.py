@@ -48,4 +48,6 @@ class FineTuning:
         ]
         self._seed += 1
         result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        # To the log: what it had in validation, too.
+        print(result.stdout, file=sys.stderr, flush=True)
         return json.loads(result.stdout.splitlines()[-1])["test"]["accuracy"]
