@@ -25,6 +25,7 @@ from bert_cpu.models.bundle import BundleInfo, save_bundle
 from bert_cpu.models.checkpoint import Checkpoint, open_checkpoint
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.find_encoder_config import find_encoder_config
+from bert_cpu.models.start_pooler import start_pooler
 from bert_cpu.settings import TrainSettings
 from bert_cpu.task import Task
 from bert_cpu.task_catalog import make_task, task_of_records
@@ -133,6 +134,7 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         if not settings.random_weights:
             for name in checkpoint.assign_to(model, head_names):
                 screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
+        start_pooler(model)
         freeze(model, settings.freeze_layers)
         schedule = make_schedule(settings, num_batches(manifest, settings))
         optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)
