@@ -53,10 +53,15 @@ def test_a_model_without_a_pooler_has_none_to_begin():
     assert not start_pooler(model)
 
 
-@pytest.mark.parametrize("is_trained", [False, True])
-def test_a_run_begins_with_the_pooler_that_was_trained(tmp_path, is_trained):
+@pytest.mark.parametrize(
+    "is_trained, epochs, is_kept",
+    [(False, 1, False), (True, 1, True), (False, 0, True)],
+)
+def test_a_run_that_trains_begins_a_pooler_that_was_not(
+    tmp_path, is_trained, epochs, is_kept
+):
     settings = tiny_run.tiny_settings(
-        tmp_path, epochs=1, learning_rate=1e-9, weight_decay=0.0
+        tmp_path, epochs=epochs, learning_rate=1e-9, weight_decay=0.0
     )
     file = tmp_path / "encoder" / "model.safetensors"
     weights = load_file(file)
@@ -64,7 +69,7 @@ def test_a_run_begins_with_the_pooler_that_was_trained(tmp_path, is_trained):
         save_file(weights | {BIAS: np.zeros_like(weights[BIAS])}, file)
     tiny_run.run(settings)
     ended = tiny_run.trained_weights(settings.run_dir)[WEIGHT]
-    assert np.allclose(ended, weights[WEIGHT], atol=1e-6) == is_trained
-    if not is_trained:
+    assert np.allclose(ended, weights[WEIGHT], atol=1e-6) == is_kept
+    if not is_kept:
         limit = np.sqrt(6 / sum(ended.shape))
         assert 0.9 * limit < np.abs(ended).max() <= limit + 1e-6

@@ -134,7 +134,8 @@ def assemble(settings: TrainSettings, cluster: Cluster, screen: Screen) -> Assem
         if not settings.random_weights:
             for name in checkpoint.assign_to(model, head_names):
                 screen.say(f"'{checkpoint.name}' has no {name}: it starts at random")
-        start_pooler(model)
+        if settings.epochs:
+            start_pooler(model)
         freeze(model, settings.freeze_layers)
         schedule = make_schedule(settings, num_batches(manifest, settings))
         optimizer = make_optimizer(settings, schedule, model, settings.layer_decay)
