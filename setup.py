@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 NATIVE = Path("bert_cpu/native")
-# Of AVX512, what the kernels for encoders need.
+# Of AVX512, what the kernel for int8 encoders needs; training needs bfloat16, too.
 AVX512 = [
     "-mfma",
     "-mavx512f",
@@ -13,7 +13,6 @@ AVX512 = [
     "-mavx512dq",
     "-mavx512vl",
     "-mavx512vnni",
-    "-mavx512bf16",
     # GCC 12 takes its own headers' undefined vectors for a mistake.
     "-Wno-maybe-uninitialized",
     "-Wno-uninitialized",
@@ -43,7 +42,12 @@ def extension(name: str, folder: Path, options: list[str], *others: Path) -> Ext
 setup(
     ext_modules=[
         extension("_encoder", NATIVE, AVX512),
-        extension("_training", NATIVE / "training", AVX512, NATIVE / "cubic_table.cc"),
+        extension(
+            "_training",
+            NATIVE / "training",
+            [*AVX512, "-mavx512bf16"],
+            NATIVE / "cubic_table.cc",
+        ),
         # For every processor.
         extension("_prepare", NATIVE / "prepare", []),
     ]

@@ -5,201 +5,122 @@
 #include <algorithm>
 
 #include "exponential.h"
+#include "int8_product.h"
 #include "with_constant.h"
 
 namespace bert_cpu {
 namespace {
 
-// 6 queries of 4 vectors of keys: as many sums as `PackedMatrix` has.
-constexpr int kMostQueries = 6;
-constexpr int kMostVectors = 4;
+// The largest share of a query has the code 255: its logarithm.
+constexpr float kLogOfMost = 5.5412636f;
 
-__m512i rounded(__m512 x) {
-  return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
-}
-
-template <int kQueries, int kVectors>
-void score(const uint16_t* queries, int stride, const uint32_t* keys, int padded,
-           int pairs, const float* penalty, float* scores) {
-  __m512 sum[kQueries][kVectors];
-#pragma GCC unroll 8
-  for (int q = 0; q < kQueries; ++q)
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[q][v] = _mm512_load_ps(penalty + 16 * v);
-  for (int pair = 0; pair < pairs; ++pair) {
-    __m512bh key[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      key[v] = reinterpret_cast<__m512bh>(
-          _mm512_load_si512(keys + size_t(pair) * padded + 16 * v));
-#pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) {
-      int32_t two;
-      std::memcpy(&two, queries + size_t(q) * stride + 2 * pair, 4);
-      const __m512bh query = reinterpret_cast<__m512bh>(_mm512_set1_epi32(two));
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v)
-        sum[q][v] = _mm512_dpbf16_ps(sum[q][v], query, key[v]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int q = 0; q < kQueries; ++q)
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      _mm512_store_ps(scores + size_t(q) * padded + 16 * v, sum[q][v]);
-}
-
-template <int kQueries>
-void score_all(const uint16_t* queries, int stride, const uint32_t* keys, int padded,
-               int length, int pairs, const float* penalty, float* scores) {
-  for (int at = 0; at < length; at += 16 * kMostVectors) {
-    const int vectors = std::min(kMostVectors, (length - at + 15) / 16);
-    with_constant<kMostVectors>(vectors, [&](auto count) {
-      score<kQueries, count>(queries, stride, keys + at, padded, pairs, penalty + at,
-                             scores + at);
-    });
-  }
-}
-
-// Shares that are not divided by their sum, as pairs of bfloat16; returns the sum.
-float share(const float* scores, int length, uint32_t* shares) {
+// Of one query and head, from its products with the keys' codes: the shares of softmax
+// that are not divided by their sum, each times its value's step, as 8 bits. Where a
+// value is small, so is what its share is rounded by.
+//
+// addends: the penalties and the values' logarithms; scales: 1 / the values' steps.
+// Returns the sum of the shares, in units of the codes.
+float share(const int32_t* products, float query_step, const float* key_steps,
+            const float* addends, const float* scales, int length, float* scores,
+            uint8_t* shares) {
+  const __m512 step = _mm512_set1_ps(query_step);
   __m512 most = _mm512_set1_ps(-3e38f);
-  for (int at = 0; at < length; at += 16)
-    most = _mm512_max_ps(most, _mm512_load_ps(scores + at));
-  const __m512 highest = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+  for (int at = 0; at < length; at += 16) {
+    const __m512 score =
+        _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(products + at)),
+                        _mm512_mul_ps(step, _mm512_load_ps(key_steps + at)),
+                        _mm512_load_ps(addends + at));
+    most = _mm512_max_ps(most, score);
+    _mm512_store_ps(scores + at, score);
+  }
+  const __m512 highest = _mm512_set1_ps(_mm512_reduce_max_ps(most) - kLogOfMost);
   __m512 sum = _mm512_setzero_ps();
   for (int at = 0; at < length; at += 16) {
     const __m512 power =
         exponential(_mm512_sub_ps(_mm512_load_ps(scores + at), highest));
-    sum = _mm512_add_ps(sum, power);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(shares + at / 2),
-                       reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(power)));
+    sum = _mm512_fmadd_ps(power, _mm512_load_ps(scales + at), sum);
+    _mm_store_si128(reinterpret_cast<__m128i*>(shares + at),
+                    _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(power)));
   }
   return _mm512_reduce_add_ps(sum);
 }
 
 template <int kQueries, int kVectors>
-void mix(const uint32_t* shares, int shares_stride, const float* sums,
-         const uint32_t* values, int head_size, int pairs, float* attended,
-         int attended_stride) {
-  __m512 sum[kQueries][kVectors];
-#pragma GCC unroll 8
-  for (int q = 0; q < kQueries; ++q)
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[q][v] = _mm512_setzero_ps();
-  for (int pair = 0; pair < pairs; ++pair) {
-    __m512bh value[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      value[v] = reinterpret_cast<__m512bh>(
-          _mm512_load_si512(values + size_t(pair) * head_size + 16 * v));
-#pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) {
-      const __m512bh two = reinterpret_cast<__m512bh>(
-          _mm512_set1_epi32(shares[size_t(q) * shares_stride + pair]));
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v)
-        sum[q][v] = _mm512_dpbf16_ps(sum[q][v], two, value[v]);
-    }
-  }
-#pragma GCC unroll 8
+void mix(const uint8_t* shares, int padded, const float* sums, const uint32_t* values,
+         int head_size, int fours, float* attended, int stride) {
+  alignas(64) int32_t products[kQueries][16 * kVectors];
+  int8_product<kQueries, kVectors>(shares, padded, values, head_size, fours, nullptr,
+                                   products[0], 16 * kVectors);
   for (int q = 0; q < kQueries; ++q) {
     const __m512 factor = _mm512_set1_ps(1.0f / sums[q]);
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      _mm512_store_ps(attended + size_t(q) * attended_stride + 16 * v,
-                      _mm512_mul_ps(sum[q][v], factor));
+    for (int v = 0; v < kVectors; ++v) {
+      const __m512i product = _mm512_load_si512(&products[q][16 * v]);
+      _mm512_store_ps(attended + size_t(q) * stride + 16 * v,
+                      _mm512_mul_ps(_mm512_cvtepi32_ps(product), factor));
+    }
   }
 }
 
 template <int kQueries>
-void attend_some(const uint16_t* queries, const KeysAndValues& past, int head,
-                 int length, const float* penalty, AttentionScratch& scratch,
+void attend_some(const QuantizedQueries& queries, int row, int head,
+                 const QuantizedPast& past, int length, AttentionScratch& scratch,
                  float* attended) {
-  const int stride = past.heads * past.head_size, padded = past.padded_length;
-  const uint32_t* keys = past.keys.get() + size_t(head) * past.head_size / 2 * padded;
-  score_all<kQueries>(queries, stride, keys, padded, length, past.head_size / 2,
-                      penalty, scratch.scores.get());
+  const int size = past.head_size, stride = past.heads * size;
+  const int padded = past.padded_length;
+  const size_t place = size_t(head) * padded;
+  for (int at = 0; at < length; at += 16 * kMostVectors) {
+    const int vectors = std::min(kMostVectors, (length - at + 15) / 16);
+    with_constant<kMostVectors>(vectors, [&](auto count) {
+      int8_product<kQueries, count>(&queries.codes[size_t(row) * stride + head * size],
+                                    stride, &past.keys[place * size / 4 + at], padded,
+                                    size / 4, &past.key_starts[place + at],
+                                    &scratch.products[at], padded);
+    });
+  }
   float sums[kQueries];
   for (int q = 0; q < kQueries; ++q)
-    sums[q] = share(scratch.scores.get() + size_t(q) * padded, length,
-                    scratch.shares.get() + size_t(q) * padded / 2);
-  const uint32_t* values =
-      past.values.get() + size_t(head) * padded / 2 * past.head_size;
-  const int pairs = (length + 1) / 2;
-  // 4 vectors at a time: 64 numbers of a head.
-  for (int at = 0; at < past.head_size; at += 16 * kMostVectors) {
-    const int vectors = std::min(kMostVectors, (past.head_size - at) / 16);
-    with_constant<kMostVectors>(vectors, [&](auto count) {
-      mix<kQueries, count>(scratch.shares.get(), padded / 2, sums, values + at,
-                           past.head_size, pairs, attended + at, stride);
-    });
+    sums[q] =
+        share(&scratch.products[size_t(q) * padded],
+              queries.steps[size_t(row + q) * past.heads + head],
+              &past.key_steps[place], scratch.addends.get(), &past.value_scales[place],
+              length, scratch.scores.get(), &scratch.shares[size_t(q) * padded]);
+  for (int at = 0; at < size; at += 16 * kMostVectors) {
+    with_constant<kMostVectors>(
+        std::min(kMostVectors, (size - at) / 16), [&](auto count) {
+          mix<kQueries, count>(scratch.shares.get(), padded, sums,
+                               &past.values[place / 4 * size + at], size,
+                               (length + 3) / 4, attended + at, stride);
+        });
   }
 }
 
 }  // namespace
 
-KeysAndValues::KeysAndValues(int heads, int head_size, int length)
-    : heads(heads),
-      head_size(head_size),
-      padded_length(round_up(length, 32)),
-      keys(make_aligned<uint32_t>(size_t(heads) * head_size / 2 * padded_length)),
-      values(make_aligned<uint32_t>(size_t(heads) * head_size * padded_length / 2)) {}
-
-void KeysAndValues::set_rows(int row, int rows, const float* new_keys,
-                             const float* new_values, int stride) {
-  const int width = heads * head_size;
-  for (int r = 0; r < rows; ++r) {
-    const float* source = new_keys + size_t(r) * stride;
-    uint32_t* target = keys.get() + row + r;
-    for (int at = 0; at < width; at += 16) {
-      alignas(32) uint32_t pairs[8];
-      _mm256_store_si256(
-          reinterpret_cast<__m256i*>(pairs),
-          reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_load_ps(source + at))));
-      for (int i = 0; i < 8; ++i) target[size_t(at / 2 + i) * padded_length] = pairs[i];
-    }
-  }
-  for (int r = 0; r < rows; r += 2) {
-    const float* first = new_values + size_t(r) * stride;
-    for (int at = 0; at < width; at += 16) {
-      __m512i pair = rounded(_mm512_load_ps(first + at));
-      if (r + 1 < rows)  // Else 0: its share is 0, too.
-        pair = _mm512_or_si512(
-            pair, _mm512_slli_epi32(rounded(_mm512_load_ps(first + stride + at)), 16));
-      const int head = at / head_size, place = at % head_size;
-      uint32_t* target = values.get() + size_t(head) * padded_length / 2 * head_size +
-                         size_t(row + r) / 2 * head_size + place;
-      _mm512_store_si512(target, pair);
-    }
-  }
-}
-
 AttentionScratch::AttentionScratch(int length)
-    : scores(make_unset<float>(size_t(kMostQueries) * round_up(length, 32))),
-      shares(make_unset<uint32_t>(size_t(kMostQueries) * round_up(length, 32) / 2)) {}
+    : products(make_unset<int32_t>(size_t(kMostRows) * round_up(length, 32))),
+      scores(make_unset<float>(round_up(length, 32))),
+      addends(make_unset<float>(round_up(length, 32))),
+      shares(make_unset<uint8_t>(size_t(kMostRows) * round_up(length, 32))) {}
 
-void attend(const uint16_t* queries, int rows, const KeysAndValues& past, int length,
-            const float* penalty, AttentionScratch& scratch, float* attended) {
-  const int width = past.heads * past.head_size;
-  const int blocks = (rows + kMostQueries - 1) / kMostQueries;
+void attend(const QuantizedQueries& queries, int row, int rows,
+            const QuantizedPast& past, int length, const float* penalty,
+            AttentionScratch& scratch, float* attended) {
+  const int size = past.head_size, width = past.heads * size;
+  const int blocks = (rows + kMostRows - 1) / kMostRows;
   for (int head = 0; head < past.heads; ++head) {
+    const float* scales = &past.value_scales[size_t(head) * past.padded_length];
+    for (int at = 0; at < length; at += 16)
+      _mm512_store_ps(&scratch.addends[at],
+                      _mm512_sub_ps(_mm512_load_ps(penalty + at),
+                                    logarithm(_mm512_load_ps(scales + at))));
     for (int block = 0; block < blocks; ++block) {
-      const int row = rows * block / blocks;
-      const size_t at = size_t(row) * width + head * past.head_size;
-      with_constant<kMostQueries>(rows * (block + 1) / blocks - row, [&](auto count) {
-        attend_some<count>(queries + at, past, head, length, penalty, scratch,
-                           attended + at);
+      const int first = rows * block / blocks;
+      with_constant<kMostRows>(rows * (block + 1) / blocks - first, [&](auto count) {
+        attend_some<count>(queries, row + first, head, past, length, scratch,
+                           attended + size_t(first) * width + head * size);
       });
     }
   }
-}
-
-void to_bfloat16(const float* x, int count, uint16_t* rounded_x) {
-  for (int at = 0; at < count; at += 16)
-    _mm256_storeu_si256(
-        reinterpret_cast<__m256i*>(rounded_x + at),
-        reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(x + at))));
 }
 
 }  // namespace bert_cpu

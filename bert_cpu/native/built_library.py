@@ -5,20 +5,6 @@ import importlib.machinery
 import os
 import pathlib
 
-# What they are compiled for, as Linux spells it: Intel's Cooper Lake, Sapphire
-# Rapids and later, AMD's Zen 4 and later.
-INSTRUCTIONS = frozenset(
-    {
-        "fma",
-        "avx512f",
-        "avx512bw",
-        "avx512dq",
-        "avx512vl",
-        "avx512_vnni",
-        "avx512_bf16",
-    }
-)
-
 CPUINFO = "/proc/cpuinfo"
 # Set to 0, it lets LiteRT's and TensorFlow's own kernels work, to compare with.
 SWITCH = "BERT_CPU_KERNEL"
@@ -32,11 +18,18 @@ def find_library(name: str) -> pathlib.Path | None:
     return next((file for file in files if file.exists()), None)
 
 
-def why_no_library(library: pathlib.Path | None) -> str | None:
-    """Why what `find_library` found is not for this process; None if it is."""
+def why_no_library(
+    library: pathlib.Path | None, instructions: frozenset[str]
+) -> str | None:
+    """Why a library is not for this process; None if it is.
+
+    Args:
+        library: what `find_library` found.
+        instructions: what it is compiled for, as Linux spells it.
+    """
     if os.environ.get(SWITCH) == "0":
         return f"{SWITCH} is 0"
-    missing = INSTRUCTIONS - _instructions()
+    missing = instructions - _instructions()
     if missing:
         return f"the processor lacks {' '.join(sorted(missing))}"
     if library is None:

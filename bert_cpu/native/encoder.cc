@@ -43,7 +43,7 @@ Encoder::Encoder(EncoderShape shape, std::vector<Block> blocks, ThreadTeam* team
       normed_(
           make_aligned<float>(size_t(shape.length) * round_up(shape.hidden_size, 64))),
       penalty_(make_aligned<float>(round_up(shape.length, 32))),
-      queries_(make_aligned<uint16_t>(size_t(shape.length) * shape.hidden_size)),
+      queries_(shape.length, shape.heads, shape.head_size),
       past_{{shape.heads, shape.head_size, shape.length},
             {shape.heads, shape.head_size, shape.length}},
       phases_(blocks_.size() + 1) {
@@ -67,8 +67,8 @@ void Encoder::run(const float* states, const float* read, const float* penalty,
   for (Shared& phase : phases_) phase.reset();
   int share = (rows_ + team_->size - 1) / team_->size;
   if (team_->size > 1 && share >= kHalved) share = (share + 1) / 2;
-  // Even, since values are kept in pairs of rows.
-  chunk_ = std::min(round_up(share, 2), kMostChunk);
+  // Of 4, since values are kept in fours of rows.
+  chunk_ = std::min(round_up(share, 4), kMostChunk);
 
   team_->run([this](int member) { work(member); });
 
@@ -116,8 +116,7 @@ void Encoder::project(Worker& worker, int block, int row, int rows) {
   matrix.multiply(worker.narrow, rows, worker.projected.get(), stride);
   const bool has_query = !blocks_[block].query;
   if (has_query)
-    for (int r = 0; r < rows; ++r)
-      to_bfloat16(y + size_t(r) * stride, hidden, &queries_[size_t(row + r) * hidden]);
+    for (int r = 0; r < rows; ++r) queries_.set_row(row + r, y + size_t(r) * stride);
   const float* keys = y + (has_query ? hidden : 0);
   past_[block % 2].set_rows(row, rows, keys, keys + hidden, stride);
 }
@@ -129,10 +128,10 @@ void Encoder::finish_block(Worker& worker, int number, int row, int rows) {
     // Of the block before, or of the first block's input.
     quantize(worker, 0, 1, block.query_reads);
     block.query->multiply(worker.narrow, 1, worker.summed.get(), stride);
-    to_bfloat16(worker.summed.get(), hidden, queries_.get());
+    queries_.set_row(0, worker.summed.get());
   }
-  attend(&queries_[size_t(row) * hidden], rows, past_[number % 2], rows_,
-         penalty_.get(), worker.attention, worker.attended.get());
+  attend(queries_, row, rows, past_[number % 2], rows_, penalty_.get(),
+         worker.attention, worker.attended.get());
   for (int r = 0; r < rows; ++r)
     worker.narrow.set_row(r, &worker.attended[size_t(r) * hidden]);
 

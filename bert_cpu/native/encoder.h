@@ -68,9 +68,9 @@ class Encoder {
 
   // Of all rows, for all threads.
   Aligned<float> states_, normed_, penalty_;
-  Aligned<uint16_t> queries_;
+  QuantizedQueries queries_;
   // Those that are read and those that the next block will read.
-  KeysAndValues past_[2];
+  QuantizedPast past_[2];
   // What is done with all rows before anything else: the first projections, and then
   // block after block.
   std::vector<Shared> phases_;

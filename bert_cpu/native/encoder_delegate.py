@@ -7,15 +7,20 @@ from typing import Any
 
 from bert_cpu.native.built_library import find_library, why_no_library
 
+# Intel's Cascade Lake, Ice Lake and later, AMD's Zen 4 and later.
+INSTRUCTIONS = frozenset(
+    {"fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}
+)
+
 
 def encoder_delegate(threads: int) -> Any | None:
     """Loads the kernel, for one interpreter.
 
     It computes the blocks of an encoder that the int8 `.tflite` file has in the form
     that conversion gives them, and nothing else: other files run as without it. Its
-    products are exact like XNNPACK's, of rows that are rounded alike; attention is in
-    bfloat16 with float32 sums; rows of padding at the end are not computed and come
-    out as 0.
+    products are exact like XNNPACK's, of rows that are rounded alike; in attention,
+    queries, keys, values and softmax's shares are rounded to 8 bits, row by row and
+    head by head; rows of padding at the end are not computed and come out as 0.
 
     Args:
         threads: of one sequence.
@@ -34,7 +39,7 @@ def encoder_delegate(threads: int) -> Any | None:
 def why_not() -> str | None:
     """Why there is no kernel for this process; None if there is one."""
     library = _library()
-    why = why_no_library(library)
+    why = why_no_library(library, INSTRUCTIONS)
     if library is None or why is not None:
         return why
     try:

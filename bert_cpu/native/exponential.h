@@ -1,4 +1,4 @@
-// e to a power that is at most 0, of 16 numbers at a time.
+// e to a power that is not large, and logarithms, of 16 numbers at a time.
 #pragma once
 
 #include <immintrin.h>
@@ -22,6 +22,18 @@ inline __m512 exponential(__m512 x) {
   const __m512i moved = _mm512_slli_epi32(reinterpret_cast<__m512i>(powers), 23);
   return reinterpret_cast<__m512>(
       _mm512_maskz_add_epi32(counts, reinterpret_cast<__m512i>(value), moved));
+}
+
+// To 8e-5, of what is positive: the exponent's and that of what is from 1 to 2, a
+// polynomial through the nodes of Chebyshev.
+inline __m512 logarithm(__m512 x) {
+  const __m512 rest = _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
+  __m512 value = _mm512_set1_ps(-5.437093e-2f);
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(4.3393244e-1f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(-1.44059216f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(2.79283652f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(-1.73172644f));
+  return _mm512_fmadd_ps(_mm512_getexp_ps(x), _mm512_set1_ps(6.9314718e-1f), value);
 }
 
 }  // namespace bert_cpu

@@ -2,7 +2,11 @@
 
 import pathlib
 
+from bert_cpu.native import encoder_delegate
 from bert_cpu.native.built_library import find_library, why_no_library
+
+# Intel's Cooper Lake, Sapphire Rapids and later, AMD's Zen 4 and later.
+INSTRUCTIONS = encoder_delegate.INSTRUCTIONS | {"avx512_bf16"}
 
 # Numbers of a register of 512 bits: rows of an operation are a multiple of it.
 _COLUMNS = 16
@@ -25,4 +29,4 @@ def training_library() -> pathlib.Path | None:
 
 def why_no_training_library() -> str | None:
     """Why TensorFlow's own operations train here; None if those in C++ do."""
-    return why_no_library(training_library())
+    return why_no_library(training_library(), INSTRUCTIONS)
