@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import pathlib
 import tracemalloc
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from bert_cpu.errors import UserError
 from bert_cpu.text import rows as rows_module
+from bert_cpu.text.conll import read_conll
 from bert_cpu.text.rows import read_rows, text_of
 
 # What a text file can hold: no half characters, and no NUL. Lines are of a
@@ -141,6 +143,33 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path, name, content, message):
     with pytest.raises(UserError, match=message) as caught:
         list(read_rows(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 't\n"never closed\n'),
+        ("a.tsv", "t\tl\na\n"),
+        ("a.jsonl", "[1]\n"),
+        ("a.conll", "Rome B-LOC\nis O extra\n"),
+    ],
+)
+def test_a_broken_file_is_closed_while_its_error_is_at_hand(
+    tmp_path, monkeypatch, name, content
+):
+    path = write(tmp_path, name, content + "more\n")
+    opened = []
+    plain_open = pathlib.Path.open
+
+    def remember(*arguments):
+        opened.append(plain_open(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr("pathlib.Path.open", remember)
+    with pytest.raises(UserError) as caught:
+        list(read_rows(path, {".conll": read_conll}))
+    assert [file.closed for file in opened] == [True]
+    assert caught.value.__traceback__  # It still holds the frames that read.
 
 
 def test_a_missing_file_and_a_directory_are_refused_at_once(tmp_path):

@@ -1,11 +1,13 @@
 """Sentences in columns, the form in which corpora of named entities come."""
 
+import contextlib
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from bert_cpu.errors import UserError
-from bert_cpu.text.rows import Row, read_lines
+from bert_cpu.text.rows import Row, read_by_lines, read_lines
 
 _TAG = re.compile(r"O|[BIESMLU]-.+")
 # Between documents in the files of CoNLL-2003.
@@ -37,10 +39,17 @@ def read_conll(path: Path, labelled: bool = True) -> Iterator[Row]:
 
     Reference: Tjong Kim Sang and De Meulder 2003, https://aclanthology.org/W03-0419/.
     """
-    width, first = None, ""  # Columns of the file's first token, and its position.
     is_bare = not labelled and _is_bare(path)
+    parse = functools.partial(_sentences, labelled=labelled, is_bare=is_bare)
+    yield from read_by_lines(path, parse)
+
+
+def _sentences(
+    name: str, lines: Iterator[str], labelled: bool, is_bare: bool
+) -> Iterator[Row]:
+    width, first = None, ""  # Columns of the file's first token, and its position.
     sentence: list[tuple[str, str, str]] = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         columns = _split(line)
         if not columns or columns[0] == _NEW_DOCUMENT:
             yield from _row(sentence, labelled)
@@ -48,7 +57,7 @@ def read_conll(path: Path, labelled: bool = True) -> Iterator[Row]:
             continue
         if _is_comment(columns, 1 if is_bare else width):
             continue
-        position = f"{path.name} line {number}"
+        position = f"{name} line {number}"
         if (len(columns) < 2 and not is_bare) or not columns[0]:
             raise UserError(
                 f"{position} holds {line.strip()[:40]!r}, but a token and its tag were "
@@ -78,9 +87,10 @@ def _split(line: str) -> list[str]:
 
 def _is_bare(path: Path) -> bool:
     """Whether lines are tokens alone, as the first tells that is surely no comment."""
-    lines = map(_split, read_lines(path))
-    tokens = (each for each in lines if each and each[0] != _NEW_DOCUMENT)
-    first = next((each for each in tokens if not each[0].startswith("#")), None)
+    with contextlib.closing(read_lines(path)) as lines:
+        columns = map(_split, lines)
+        tokens = (each for each in columns if each and each[0] != _NEW_DOCUMENT)
+        first = next((each for each in tokens if not each[0].startswith("#")), None)
     return first is not None and len(first) == 1
 
 

@@ -5,9 +5,11 @@ reported with its line, never guessed at.
 """
 
 import codecs
+import contextlib
+import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 from bert_cpu.errors import MissingColumn, UserError
@@ -125,13 +127,28 @@ def _at_least_one(path: pathlib.Path, rows: Iterator[Row]) -> Iterator[Row]:
         ) from error
 
 
-def _read_separated(path: pathlib.Path, delimiter: str) -> Iterator[Row]:
+def read_by_lines(
+    path: pathlib.Path, parse: Callable[[str, Iterator[str]], Iterator[Row]]
+) -> Iterator[Row]:
+    """Rows by the lines of a file, which is closed at once where one is broken.
+
+    Args:
+        path: the file, in UTF-8.
+        parse: from the file's name and its lines to rows.
+
+    Raises:
+        UserError: as `read_lines`, and what `parse` raises.
+    """
+    with contextlib.closing(read_lines(path)) as lines:
+        yield from parse(path.name, lines)
+
+
+def _separated(name: str, lines: Iterator[str], delimiter: str) -> Iterator[Row]:
     import csv  # Most answers need none.
 
     # The limit is the csv module's own, for the whole process; it only grows.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LENGTH))
-    reader = csv.reader(read_lines(path), delimiter=delimiter, strict=True)
-    name = path.name
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     columns: list[str] | None = None
     while True:
         position = f"{name} line {reader.line_num + 1}"
@@ -168,11 +185,11 @@ def _distinct(columns: list[str], position: str) -> list[str]:
     return columns
 
 
-def _read_json_lines(path: pathlib.Path) -> Iterator[Row]:
-    for number, line in enumerate(read_lines(path), start=1):
+def _json_lines(name: str, lines: Iterator[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        position = f"{path.name} line {number}"
+        position = f"{name} line {number}"
         try:
             values = json.loads(line.rstrip("\r\n"), parse_constant=_refuse_constant)
             if "\\u" in line:
@@ -199,12 +216,12 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_plain(path: pathlib.Path) -> Iterator[Row]:
-    for number, line in enumerate(read_lines(path), start=1):
-        yield f"{path.name} line {number}", {"text": line.rstrip("\r\n")}
+def _plain(name: str, lines: Iterator[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        yield f"{name} line {number}", {"text": line.rstrip("\r\n")}
 
 
-def read_lines(path: pathlib.Path) -> Iterator[str]:
+def read_lines(path: pathlib.Path) -> Generator[str, None, None]:
     """Lines with their ends, decoded one by one so that errors have a line."""
     offset = number = 0
     with path.open("rb") as file:
@@ -234,17 +251,13 @@ def read_lines(path: pathlib.Path) -> Iterator[str]:
             yield text
 
 
-def _read_csv(path: pathlib.Path) -> Iterator[Row]:
-    return _read_separated(path, ",")
-
-
-def _read_tsv(path: pathlib.Path) -> Iterator[Row]:
-    return _read_separated(path, "\t")
-
-
-_READERS = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_json_lines,
-    ".txt": _read_plain,
+_PARSERS: dict[str, Callable[[str, Iterator[str]], Iterator[Row]]] = {
+    ".csv": functools.partial(_separated, delimiter=","),
+    ".tsv": functools.partial(_separated, delimiter="\t"),
+    ".jsonl": _json_lines,
+    ".txt": _plain,
+}
+_READERS: dict[str, Format] = {
+    ending: functools.partial(read_by_lines, parse=parse)
+    for ending, parse in _PARSERS.items()
 }
