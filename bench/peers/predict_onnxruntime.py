@@ -17,6 +17,7 @@ def main() -> None:
     model, bundle, text = sys.argv[1:]
     session = open_session(pathlib.Path(model))
     tokenizer = Tokenizer.from_file(str(pathlib.Path(bundle) / "tokenizer.json"))
+    tokenizer.no_padding()  # MiniLM's file asks for 128 tokens.
     ids = np.array([tokenizer.encode(text).ids], np.int64)
     feed = {
         "input_ids": ids,
