@@ -66,8 +66,7 @@ def test_kernel_is_as_near_to_float32_as_xnnpack(tmp_path, task, changes):
             assert not np.array_equal(found, other)
             errors.append(np.square(found - expected).mean())
             errors_plain.append(np.square(other - expected).mean())
-    # Attention is in 8 bits, too: 1.03 to 1.29 times as much was measured.
-    assert np.mean(errors) < 1.5 * np.mean(errors_plain)
+    assert np.mean(errors) < 1.3 * np.mean(errors_plain)
     assert np.mean(errors) > 0.5 * np.mean(errors_plain)  # It is int8, too.
 
 
