@@ -54,10 +54,11 @@ def test_threads_share_the_cores(computer, threads, workers, chosen, reason):
         (2, None, 2, "1"),
         (2, 32, 2, "1"),
         (4, 8, 4, "1"),
-        # Too few examples for all, or more threads than were measured.
+        (8, 32, 8, "1"),
+        # Too few examples for all, or too large a graph.
         (4, 7, 1, "4"),
         (2, 1, 1, "2"),
-        (8, 32, 1, "8"),
+        (16, 32, 1, "16"),
         (1, 32, 1, "1"),
     ],
 )
@@ -116,10 +117,10 @@ def test_tensorflow_takes_its_threads_from_the_environment(computer):
         )
         return map(int, answer.stdout.split())
 
-    # Up to four threads compute parts of a batch, and need no pool within operations.
-    (side_by_side_of_5, all_of_5), (side_by_side_of_7, all_of_7) = count(5), count(7)
-    assert (side_by_side_of_5, side_by_side_of_7) == (5, 7)
-    assert all_of_7 - all_of_5 == 2 * 2  # Two more in each pool.
+    # Up to eight threads compute parts of a batch, and need no pool within operations.
+    (side_by_side_of_9, all_of_9), (side_by_side_of_11, all_of_11) = count(9), count(11)
+    assert (side_by_side_of_9, side_by_side_of_11) == (9, 11)
+    assert all_of_11 - all_of_9 == 2 * 2  # Two more in each pool.
     side_by_side_of_3, all_of_3 = count(3)
     assert side_by_side_of_3 == 3
-    assert all_of_5 - all_of_3 == 2 + 4
+    assert all_of_9 - all_of_3 == 6 + 8
