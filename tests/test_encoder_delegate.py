@@ -4,8 +4,11 @@ import concurrent.futures
 import ctypes
 import math
 
+import flatbuffers
 import numpy as np
 import pytest
+import tiny_bundle
+from ai_edge_litert import schema_py_generated as schema
 from kernel_models import (
     BUCKETS,
     DEEP,
@@ -173,6 +176,33 @@ def test_a_head_that_reads_between_blocks_is_answered_by_litert(tmp_path, monkey
     monkeypatch.setattr(LeanGraph, "_block", remembering)
     model = write_model(tmp_path, TagByTwoBlocks())
     expect_the_same(*open_both(model.files["int8"]))
+
+
+@needs_kernel
+def test_a_row_that_is_added_to_all_is_no_encoder(tmp_path):
+    """The kernel reads a row for each token; here a file has one for all of them."""
+    path = write_model(tmp_path, Classify()).files["int8"]
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    for graph in model.subgraphs:
+        product = add = None
+        for each in graph.operators:
+            kind = kinds[each.opcodeIndex]
+            if kind == schema.BuiltinOperator.MUL and product is None:
+                gamma = each.inputs[1]
+            elif kind == schema.BuiltinOperator.FULLY_CONNECTED:
+                product = each.outputs[0]
+            elif kind == schema.BuiltinOperator.ADD and product in each.inputs:
+                add = each
+                break
+        assert graph.tensors[gamma].shape.tolist() == [
+            tiny_bundle.CONFIG["hidden_size"]
+        ]
+        add.inputs = [product, gamma]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    expect_the_same(*open_both(path))
 
 
 @needs_kernel

@@ -3,6 +3,9 @@
 // LiteRT loads it by `tflite_plugin_create_delegate`. It claims the chain of blocks
 // that `find_encoder` finds in each signature, and leaves the rest. Weights are packed
 // when the file is opened, once for all signatures of an interpreter.
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -85,6 +88,7 @@ struct State {
 
   TfLiteDelegate delegate{};
   ThreadTeam team;
+  std::atomic<pid_t> runs_in{0};  // The process in which an encoder is being run.
   const GeluTable gelu{false}, gelu_by_tanh{true};
   std::map<Content, std::shared_ptr<const PackedMatrix>> matrices;
 };
@@ -113,12 +117,23 @@ class Kernel {
 
   bool is_whole() const { return encoder_ != nullptr; }
 
-  void run(TfLiteContext* context) {
+  // False if it was not run: in another thread it is being run already.
+  bool run(TfLiteContext* context) {
+    // By its number, since a copy of the process has none of its threads.
+    const pid_t process = getpid();
+    if (state_.runs_in.exchange(process) == process) {
+      context->ReportError(context,
+                           "This interpreter is answering in another thread. Give each "
+                           "thread one of its own.");
+      return false;
+    }
     const auto data = [&](int tensor) {
       return tensor < 0 ? nullptr : static_cast<float*>(context->tensors[tensor].data);
     };
     encoder_->run(data(found_.states), data(found_.read), data(found_.penalty),
                   data(scaled_), data(normed_));
+    state_.runs_in = 0;
+    return true;
   }
 
  private:
@@ -186,8 +201,7 @@ TfLiteStatus prepare(TfLiteContext*, TfLiteNode* node) {
 }
 
 TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
-  static_cast<Kernel*>(node->user_data)->run(context);
-  return kTfLiteOk;
+  return static_cast<Kernel*>(node->user_data)->run(context) ? kTfLiteOk : kTfLiteError;
 }
 
 TfLiteStatus claim(TfLiteContext* context, TfLiteDelegate* delegate) try {

@@ -260,8 +260,9 @@ class Finder {
 
   // Whether a block's residual is what the block before ended in; the first's is noted.
   bool continues(int last, int residual) {
-    if (last < 0) found_.states = residual;
-    return last < 0 || residual == last;
+    if (last >= 0) return residual == last;
+    found_.states = residual;
+    return graph_.has_shape(residual, {found_.length, found_.hidden_size});
   }
 
   bool take(const GraphNode* node) { return node && take(*node, node->op); }

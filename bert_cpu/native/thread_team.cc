@@ -3,7 +3,8 @@
 #include <immintrin.h>
 #include <unistd.h>
 
-#include <system_error>
+#include <exception>
+#include <utility>
 
 namespace bert_cpu {
 namespace {
@@ -24,8 +25,9 @@ void wait_a_moment(int turn) {
 
 ThreadTeam::~ThreadTeam() {
   if (is_forked()) {
-    // Nobody would ever be joined, or leave the condition.
-    for (auto& thread : threads_) thread.detach();
+    // Nobody would ever be joined, or leave the condition; and a thread's name may by
+    // now be that of another, which this process made. So both are left behind.
+    (void)new std::vector<std::thread>(std::move(threads_));
     (void)wakes_.release();
     return;
   }
@@ -42,12 +44,12 @@ bool ThreadTeam::is_forked() const { return !threads_.empty() && process_ != get
 
 void ThreadTeam::start() {
   process_ = getpid();
-  threads_.reserve(size);
   try {
+    threads_.reserve(size);
     for (int member = 1; member < size; ++member)
       threads_.emplace_back([this, member] { serve(member); });
-  } catch (const std::system_error&) {
-    // A limit of the system's: those that there are do all of the work.
+  } catch (const std::exception&) {
+    // A limit of the system's, or of memory: those that there are do all of the work.
   }
 }
 
