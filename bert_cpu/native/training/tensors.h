@@ -66,8 +66,10 @@ class Call {
     return static_cast<T*>(tf.TF_TensorData(tensor));
   }
 
+  // What TensorFlow itself said, if it did, tells more than `why`.
   void fail(TF_Code code, const char* why) {
-    tensorflow().TF_SetStatus(status_, code, why);
+    if (tensorflow().TF_GetCode(status_) == TF_OK)
+      tensorflow().TF_SetStatus(status_, code, why);
     tensorflow().TF_OpKernelContext_Failure(context_, status_);
   }
 
