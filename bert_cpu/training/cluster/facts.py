@@ -7,7 +7,9 @@ import pathlib
 import platform
 
 from bert_cpu import storage
+from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.settings import RunSettings
+from bert_cpu.training.cluster.computing_facts import computing_facts
 
 # Each worker's own affair, or compared by what is found there.
 _OWN = {
@@ -51,6 +53,7 @@ def gather_facts(
     facts["Python"] = ".".join(platform.python_version_tuple()[:2])
     for name in _PACKAGES:
         facts[name] = _version_of(name)
+    facts |= computing_facts(settings, read_hardware())
     if fingerprint is not None:
         facts["the data"] = fingerprint
     if encoder is not None:
