@@ -12,7 +12,7 @@ def choose_native(model: keras.Model) -> bool:
     """Chooses it where it can be had, for all of the model's blocks or none.
 
     Each of these operations works on one thread. So they are left where TensorFlow
-    shares out an operation over several, as it does on more than four cores.
+    shares out an operation over several, as it does for more than eight threads.
     """
     blocks = encoder_blocks(model)
     return (
