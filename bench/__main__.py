@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from bench.catalog import GROWTH, JOBS, QUICK_JOBS
-from bench.code_digest import code_digest
 from bench.contestant import ROOT
 from bench.growth import measure_growth
+from bench.job_digests import job_digests
 from bench.limits import measure_limits
 from bench.machine import describe_machine, read_versions
 from bench.material import Material
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "machine": describe_machine(workplace.cores),
             "versions": read_versions(pythons),
             "tuned": read_tuned(),
-            "code": code_digest(),
+            "code": job_digests(),
         },
         options.resume,
     )

@@ -22,7 +22,7 @@ class Results:
         path: of bench.json.
         settings: how it is measured.
         origin: what results belong to: `machine`, `versions` and `tuned`; and `code`,
-            the digest of the programs.
+            from `job_digests`.
         resume: keep what is there. It must be of the same settings, machine, versions
             and profile. Code may have changed: `of_other_code` says for which cases.
 
@@ -59,7 +59,7 @@ class Results:
         """Keeps the rows of a case."""
         self._all["rows"] += rows
         self._all["finished"].append(key)
-        self._all["codes"][key] = self._code
+        self._all["codes"][key] = self._code.get(key.split(" | ")[0])
         self._write()
 
     def get(self, name: str) -> Any:
@@ -67,7 +67,7 @@ class Results:
 
     def set(self, name: str, value: Any) -> None:
         self._all[name] = value
-        self._all["codes"][name] = self._code
+        self._all["codes"][name] = self._code.get(name)
         self._write()
 
     def all(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ ORIGIN = {
     },
     "versions": {"ours": {"keras": "3.15.1"}, "peers": {"torch": "2.13.0"}},
     "tuned": None,
-    "code": "aaaa",
+    "code": {"one answer": "aaaa", "cold start": "bbbb", "growth": "cccc"},
 }
 ROW = {"job": "one answer", "case": "length 16", "peer": "them"}
 KEY = "one answer | length 16"
@@ -92,12 +92,15 @@ def test_another_load_is_no_other_machine(path):
 
 
 def test_cases_of_before_the_code_was_changed_are_named(path):
-    found = go_on(path, code="bbbb")
+    code = ORIGIN["code"] | {"one answer": "dddd"}
+    found = go_on(path, code=code)
     found.add("cold start | new process", [])
     found.set("growth", [])
     assert of_other_code(found.all()) == ["one answer"]
     found.set("growth", [{"axis": "length", "points": [], "departs": []}])
-    assert of_other_code(go_on(path, code="cccc").all()) == [
+    assert of_other_code(found.all()) == ["one answer"]
+    changed_again = code | {"cold start": "eeee", "growth": "ffff"}
+    assert of_other_code(go_on(path, code=changed_again).all()) == [
         *("one answer", "cold start", "growth"),
     ]
     whole = found.all() | {"rows": [], "growth": []}
@@ -105,6 +108,9 @@ def test_cases_of_before_the_code_was_changed_are_named(path):
     assert "Measured before the code was changed: one answer.\n" in text
     assert "torch 2.13.0; ours with its defaults." in text
     assert of_other_code({"finished": [KEY]}) == []
+    # Of before each job had a digest of its own.
+    old = {"finished": [KEY], "code": "aaaa", "codes": {KEY: "aaaa"}}
+    assert of_other_code(old) == ["one answer"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"rows": {}, "finished": []}'])
