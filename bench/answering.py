@@ -7,7 +7,7 @@ the trained model in the Hugging Face layout.
 
 import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from tokenizers import Tokenizer
 
 # int64 `(batch, length)` ids, type ids and mask -> float `(batch, num_labels)`.
 Run = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+RunAll = Callable[
+    [Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]], list[np.ndarray]
+]
 
 # As many texts as an engine is given at once. They are sorted by length before, so
 # that there is little padding: the usual way to be quick.
@@ -23,7 +26,13 @@ _BATCH_SIZE = 32
 
 def answering(given: dict[str, Any], run: Run) -> "Sequences | Texts":
     """The work that `given` asks for, done by an engine that runs batches."""
-    return (Sequences if given["kind"] == "sequence" else Texts)(given, run)
+    if given["kind"] == "sequence":
+        return Sequences(given, run)
+    return Texts(given, _one_after_the_other(run))
+
+
+def _one_after_the_other(run: Run) -> RunAll:
+    return lambda batches: [run(*inputs) for inputs in batches]
 
 
 class Texts:
@@ -31,10 +40,13 @@ class Texts:
 
     Args:
         given: see above.
-        run: the engine.
+        run_all: the engine: batches -> their outputs, in their order.
+        batch_size: texts that it is given at once.
     """
 
-    def __init__(self, given: dict[str, Any], run: Run):
+    def __init__(
+        self, given: dict[str, Any], run_all: RunAll, batch_size: int = _BATCH_SIZE
+    ):
         bundle = pathlib.Path(given["bundle"])
         description = json.loads((bundle / "bert_cpu.json").read_text(encoding="utf-8"))
         self._tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
@@ -42,7 +54,8 @@ class Texts:
         self._tokenizer.enable_truncation(description["max_length"])
         self._labels = description["labels"]
         self._rows = read_jsonl(given["texts"])
-        self._run = run
+        self._run_all = run_all
+        self._batch_size = batch_size
 
     def check(self) -> dict[str, Any]:
         return {"accuracy": self.accuracy()}
@@ -67,16 +80,24 @@ class Texts:
         )
         order = sorted(range(len(encodings)), key=lambda index: len(encodings[index]))
         logits = np.zeros((len(encodings), len(self._labels)), np.float32)
-        for start in range(0, len(order), _BATCH_SIZE):
-            rows = order[start : start + _BATCH_SIZE]
+        logits[order] = np.concatenate(self._run_all(self._batches(encodings, order)))
+        return logits
+
+    def _batches(self, encodings, order):
+        for start in range(0, len(order), self._batch_size):
+            rows = order[start : start + self._batch_size]
             ids = _pad([encodings[row].ids for row in rows])
             mask = _pad([encodings[row].attention_mask for row in rows])
-            logits[rows] = self._run(ids, np.zeros_like(ids), mask)
-        return logits
+            yield ids, np.zeros_like(ids), mask
 
 
 class Sequences:
-    """Token ids, one sequence at a time; see `Texts` for the arguments."""
+    """Token ids, one sequence at a time.
+
+    Args:
+        given: see above.
+        run: the engine.
+    """
 
     def __init__(self, given: dict[str, Any], run: Run):
         self._inputs = [
@@ -84,7 +105,7 @@ class Sequences:
             for ids in json.loads(pathlib.Path(given["sequences"]).read_text())
         ]
         self._run = run
-        self._texts = Texts(given, run)
+        self._texts = Texts(given, _one_after_the_other(run))
         self._next = 0
 
     def check(self) -> dict[str, Any]:

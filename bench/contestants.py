@@ -56,6 +56,9 @@ CONTESTANTS: dict[str, Entry] = {
     "OpenVINO": _peer("openvino_answers", variant="float32"),
     "OpenVINO bf16": _peer("openvino_answers", "bfloat16", variant="bfloat16"),
     "OpenVINO int8": _peer("openvino_answers", "int8", variant="int8"),
+    "OpenVINO int8, streams": _peer(
+        "openvino_answers", "int8", variant="int8", streams=True
+    ),
     "ours, fine-tuning": _ours("fine_tuning", "auto"),
     "transformers": _peer("transformers_fine_tuning", dtype="float32"),
     "transformers bf16": _peer(

@@ -93,7 +93,7 @@ def describe_growth(sizes: Sequence[float], seconds: Sequence[float]) -> dict[st
 
 
 def _measure(workplace, material, axis, size):
-    who = "ours, preparing" if axis == "rows" else "ours float32"
+    who = "ours, preparing" if axis == "rows" else "ours"
     entry = workplace.entries[who]
     given = _rows_given(material, size) if axis == "rows" else _step_given(axis, size)
     # What takes seconds is long enough to be measured once.

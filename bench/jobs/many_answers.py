@@ -13,6 +13,7 @@ _PEERS = (
     "ONNX Runtime int8",
     "ONNX Runtime",
     "OpenVINO int8",
+    "OpenVINO int8, streams",
     "OpenVINO bf16",
     "OpenVINO",
     "torch answers",

@@ -65,7 +65,9 @@ class Sequences:
         description = json.loads((directory / "model.json").read_text(encoding="utf-8"))
         variant = given.get("variant", "int8")
         self._interpreter = BucketedInterpreter(
-            directory / f"{variant}.tflite", description["buckets"]
+            directory / f"{variant}.tflite",
+            description["buckets"],
+            answering_here()[0].threads,
         )
         self._sequences = [
             (np.array(ids, np.int32), np.zeros(len(ids), np.int32))

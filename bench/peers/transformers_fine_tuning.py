@@ -1,6 +1,7 @@
 """transformers + PyTorch: the plain loop of `bench.baselines.train`, as one process."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -45,6 +46,7 @@ class FineTuning:
             *("--batch-size", str(given["batch_size"])),
             *("--dtype", given["dtype"]),
             *("--seed", str(self._seed)),
+            *("--threads", str(len(os.sched_getaffinity(0)))),
         ]
         self._seed += 1
         result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
