@@ -13,6 +13,7 @@ from catalogue_sets import (
     stand_in,
     wiki_sentence,
 )
+from refusal import refusal_of
 
 from bert_cpu.data.manifest import load_manifest
 from bert_cpu.data.pipeline import stored_examples
@@ -65,12 +66,8 @@ def read(data, task, **settings):
     }
 
 
-def refusal_of(data, task, **settings):
-    with pytest.raises(UserError) as refusal:
-        read(data, task, **settings)
-    message = str(refusal.value)
-    assert "\n" not in message
-    return message
+def refused(data, task, **settings):
+    return refusal_of(read, data, task, **settings)
 
 
 def prepare(directory, data, task, **settings):
@@ -126,7 +123,7 @@ def test_chinese_tokens_are_joined_without_spaces(monkeypatch):
 def test_tags_that_are_not_legal_are_refused_or_repaired(monkeypatch):
     rows = [sentence("a b", "O I-PER")]
     data = stand_in(monkeypatch, "conll2003", train=rows, test=rows)
-    assert refusal_of(data, "tag", label="ner") == (
+    assert refused(data, "tag", label="ner") == (
         "tfds:conll2003 train example 1, tag 2, has the tag I-PER after O, which is "
         "not legal BIO. Mend it, or give --repair to begin and end entities where "
         "their type changes."
@@ -159,11 +156,11 @@ def test_a_column_that_is_no_token_or_tag_is_named(conll):
         ({"label": "ner", "text": "pos"}, "has a 'pos' that is no text (of this kind "),
         ({"label": "pos"}, "has the tag 'NN', but O, or B-, I-, E- or S- and a type"),
     ):
-        assert message in refusal_of(conll, "tag", **settings)
+        assert message in refused(conll, "tag", **settings)
 
 
 def test_a_task_that_reads_whole_texts_refuses_tokens(conll):
-    assert refusal_of(conll, "classify", text="tokens", label="ner").startswith(
+    assert refused(conll, "classify", text="tokens", label="ner").startswith(
         "'tfds:conll2003' has a 'tokens' that is no text (of this kind it has: none)."
     )
 
@@ -243,7 +240,7 @@ def test_a_split_whose_labels_are_of_empty_texts_is_refused(monkeypatch, tmp_pat
         "Name a file with texts and labels by --test."
     )
     # Of two texts none is guessed.
-    assert refusal_of(data, "classify") == (
+    assert refused(data, "classify") == (
         "'tfds:snli' has no 'text' (of this kind it has: hypothesis, premise). Name "
         "one with --text, or another data set with --data."
     )
@@ -303,11 +300,11 @@ def test_a_score_of_minus_one_among_others_is_a_score(monkeypatch):
 def test_a_class_is_no_number_and_a_number_no_class(monkeypatch):
     data = stand_in(monkeypatch, "snli", train=SNLI, validation=SNLI, test=SNLI)
     for task in ("score", "embed"):
-        message = refusal_of(data, task, text="premise", text_pair="hypothesis")
+        message = refused(data, task, text="premise", text_pair="hypothesis")
         assert message.startswith("tfds:snli train example ")
         assert "in column 'label', but a number" in message
     data = stand_in(monkeypatch, "glue/stsb", train=STS)
-    assert refusal_of(data, "classify", **PAIR) == (
+    assert refused(data, "classify", **PAIR) == (
         "'tfds:glue/stsb' has a 'label' that is no class (of this kind it has: none). "
         "Name one with --label, or another data set with --data."
     )
@@ -367,5 +364,5 @@ def test_a_column_that_is_no_question_or_answer_is_named(monkeypatch):
         ),
         ({"text_pair": "answers"}, ("has a 'answers' that is no text (of this kind",)),
     ):
-        refusal = refusal_of(data, "answer", **settings)
+        refusal = refused(data, "answer", **settings)
         assert all(message in refusal for message in messages)

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tiny_pretraining
 import tiny_run
+from damaging import flip
 from tiny_command import DATA, bert_cpu
 from tiny_records import prepare, rows_of_lengths, tokenizer
 
@@ -76,12 +77,6 @@ def starts_of(path):
     for record in tf.data.TFRecordDataset(str(path)):
         starts.append(starts[-1] + 16 + len(record.numpy()))
     return starts
-
-
-def flip(path, offset):
-    content = bytearray(path.read_bytes())
-    content[offset] ^= 0x10
-    path.write_bytes(content)
 
 
 def edit_manifest(directory, edit):

@@ -1,20 +1,19 @@
-"""Training and evaluation go on without damaged records, and say which those were."""
+"""Damaged records are left out and kept aside; what is no damage is refused."""
 
 import collections
 import dataclasses
 import json
 import math
-import subprocess
+import os
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny_pretraining
-import tiny_run
-from tiny_command import bert_cpu
+from damaging import flip
+from refusal import refusal_of
 from tiny_records import ReadAll, prepare, rows_of_lengths
 
-from bert_cpu.commands import train as train_command
 from bert_cpu.data.damage.left_out import LeftOut, read_left_out
 from bert_cpu.data.manifest import load_manifest
 from bert_cpu.data.mend_records import mend_records
@@ -26,12 +25,12 @@ from bert_cpu.data.pipeline import (
 from bert_cpu.data.pretraining.batches import held_out_batches
 from bert_cpu.data.pretraining.manifest import load_pretraining_manifest
 from bert_cpu.data.pretraining.mend_pretraining import mend_pretraining
-from bert_cpu.errors import UserError
 from bert_cpu.tasks.classify import Classify
 from bert_cpu.training.cluster.damage_facts import damage_facts
-from bert_cpu.training.records import open_records
 
 ROWS = rows_of_lengths([5 + number % 9 for number in range(60)])
+
+
 LABELS = Classify().label_names
 
 
@@ -75,16 +74,6 @@ def read(path):
     return found
 
 
-def damage(path, edit):
-    content = bytearray(path.read_bytes())
-    edit(content)
-    path.write_bytes(content)
-
-
-def flip(path, offset):
-    damage(path, lambda content: content.__setitem__(offset, content[offset] ^ 0x10))
-
-
 def expect_counts(info, directory):
     """Compares what a manifest says of a split with what TensorFlow reads of it."""
     found = {name: read(directory / name) for name in sorted(info.shards)}
@@ -96,14 +85,6 @@ def expect_counts(info, directory):
     lengths = collections.Counter(length for *_, length in windows)
     assert info.length_histogram == lengths
     return [text for _, _, text, _ in windows if text]
-
-
-def refusal_of(function, *arguments):
-    with pytest.raises(UserError) as refusal:
-        function(*arguments)
-    message = str(refusal.value)
-    assert "\n" not in message
-    return message
 
 
 def test_whole_records_stay_where_they_are(records, tmp_path):
@@ -223,7 +204,7 @@ def test_a_shard_that_ends_between_two_records_lost_the_others(
     path = shard_paths(records, "test")[0]
     whole = read(path)
     end = whole[num_left][0]
-    damage(path, lambda content: content.__delitem__(slice(end, None)))
+    os.truncate(path, end)
     mended = mend_records(records, tmp_path / "mended", LABELS)
     gone = {text for *_, text, _ in whole[num_left:]}
     texts = expect_counts(mended.splits["test"], mended.directory)
@@ -242,7 +223,7 @@ def test_a_text_whose_last_windows_are_cut_off_is_left_out(windowed, tmp_path):
     whole = read(path)
     begins = [place for place, (*_, text, _) in enumerate(whole) if text]
     cut = next(b for a, b in zip(begins, begins[1:], strict=False) if b - a >= 2) - 1
-    damage(path, lambda content: content.__delitem__(slice(whole[cut][0], None)))
+    os.truncate(path, whole[cut][0])
     mended = mend_records(records, tmp_path / "mended", LABELS)
     texts = expect_counts(mended.splits["train"], mended.directory)
     assert texts == [text for *_, text, _ in whole[: cut - 1] if text]
@@ -345,7 +326,7 @@ def test_pretraining_goes_on_without_damaged_records(tmp_path):
     whole = tiny_pretraining.read_as_the_original([path], 32, 5)
     size = path.stat().st_size // len(whole)
     flip(path, 3 * size + 50)
-    damage(path, lambda content: content.__delitem__(slice(-30, None)))
+    os.truncate(path, path.stat().st_size - 30)
     mended = mend_pretraining(manifest, tmp_path / "mended")
     assert load_pretraining_manifest(tmp_path / "mended") == mended
     kept = [*whole[:3], *whole[4:-1]]
@@ -363,132 +344,3 @@ def test_pretraining_goes_on_without_damaged_records(tmp_path):
     assert read_left_out(mended.directory) == LeftOut(2, 2, 2)
     shards = mended.open_shards("validation", 32)
     assert len(list(held_out_batches(shards, 4))) == math.ceil(shards.examples / 4)
-
-
-@pytest.fixture(scope="module")
-def damaged_run(tmp_path_factory):
-    """A run on prepared records of which training has lost two and test one."""
-    directory = tmp_path_factory.mktemp("damaged")
-    settings = tiny_run.tiny_settings(directory)
-    records = tiny_run.prepare(settings, directory / "records")
-    (train,), (test,) = (shard_paths(records, split) for split in ("train", "test"))
-    flip(train, 2)
-    flip(train, read_first(train, 40))
-    flip(test, -3)
-    settings = dataclasses.replace(
-        settings,
-        data=str(records.directory),
-        validation=None,
-        test=None,
-        skip_damaged=True,
-        epochs=1,
-    )
-    return settings, records, tiny_run.run(settings)
-
-
-def read_first(path, number):
-    """A byte of the data of a record, by lengths alone."""
-    content, offset = path.read_bytes(), 0
-    for place in range(number):
-        length = int.from_bytes(content[offset : offset + 8], "little")
-        # The first one's is damaged; this is what it was.
-        length ^= 0x100000 if place == 0 else 0
-        offset += 16 + length
-    return offset + 20
-
-
-def test_a_run_counts_what_it_leaves_out(damaged_run):
-    settings, records, metrics = damaged_run
-    assert metrics["data"]["left_out"] == {"places": 3, "records": 3, "examples": 3}
-    assert metrics["train"]["examples"] == 68
-    written = json.loads((settings.run_dir / "metrics.json").read_text())
-    assert written["data"]["left_out"] == metrics["data"]["left_out"]
-    assert len(list((settings.run_dir / "mended" / "quarantine").iterdir())) == 3
-
-
-def test_evaluation_reads_what_the_run_did(damaged_run):
-    settings, _, metrics = damaged_run
-    where = ("--name", settings.name, "--runs-dir", settings.runs_dir)
-    outcome = bert_cpu("evaluate", *where, "--json")
-    assert outcome.code == 0, outcome.err
-    measured = json.loads(outcome.out)
-    assert measured["accuracy"] == metrics["test"]["accuracy"]
-    assert np.sum(measured["confusion_matrix"]) == 19
-    assert measured["left_out"] == {"places": 3, "records": 3, "examples": 3}
-    assert outcome.err.startswith("Left out 3 records, 3 examples, because of 3 ")
-
-
-def test_evaluation_leaves_damaged_records_out(damaged_run, tmp_path):
-    """The mended set is damaged once more, behind the run."""
-    settings, _, _ = damaged_run
-    path = settings.run_dir / "mended" / "test-00000-of-00001.tfrecord"
-    whole = path.read_bytes()
-    flip(path, 20)
-    where = ("--name", settings.name, "--runs-dir", settings.runs_dir)
-    assert bert_cpu("evaluate", *where).mistake.startswith(
-        f"'{path}' is damaged: the record at byte 0 has a wrong data CRC. "
-    )
-    outcome = bert_cpu("evaluate", *where, "--json", "--skip-damaged")
-    assert outcome.code == 0, outcome.err
-    assert np.sum(json.loads(outcome.out)["confusion_matrix"]) == 18
-    path.write_bytes(whole)
-
-
-def test_a_run_goes_on_with_the_records_that_it_began_with(damaged_run):
-    settings, _, _ = damaged_run
-    again = dataclasses.replace(settings, epochs=2, resume=True)
-    metrics = tiny_run.run(again)
-    assert metrics["train"]["examples"] == 2 * 68
-
-
-def test_without_the_setting_a_damaged_record_stops_the_run(damaged_run):
-    settings, records, _ = damaged_run
-    strict = dataclasses.replace(settings, name="strict", skip_damaged=False)
-    said = refusal_of(train_command.run, strict)
-    (path,) = shard_paths(records, "train")
-    assert said == (
-        f"'{path}' is damaged: the record at byte 0 has a wrong length CRC. Prepare "
-        "the data again. Or leave damaged records out by --skip-damaged."
-    )
-    assert not strict.run_dir.exists()
-
-
-def test_a_worker_that_does_not_see_the_mended_records_says_so(damaged_run, tmp_path):
-    settings, _, _ = damaged_run
-    elsewhere = dataclasses.replace(settings, runs_dir=str(tmp_path))
-    checkpoint = train_command.open_checkpoint(settings.encoder)
-    screen = train_command.Screen(quiet=True)
-    said = refusal_of(
-        open_records,
-        elsewhere,
-        Classify(),
-        elsewhere.run_dir / "records",
-        checkpoint,
-        screen,
-        elsewhere.mended_dir,
-        False,
-    )
-    assert said == (
-        f"'{elsewhere.mended_dir}' is not there, in which the first worker left out "
-        "what is damaged. Give all workers one --runs-dir."
-    )
-    assert not elsewhere.run_dir.exists()
-
-
-@pytest.mark.slow
-def test_two_workers_train_without_damaged_records(damaged_run):
-    settings, _, one = damaged_run
-    two = dataclasses.replace(settings, name="two", workers=2)
-    done = subprocess.run(
-        tiny_run.command(two),
-        cwd=settings.run_dir.parent,
-        env=tiny_run.environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    metrics = json.loads((two.run_dir / "metrics.json").read_text())
-    assert metrics["data"]["left_out"] == one["data"]["left_out"]
-    assert metrics["train"]["examples"] == 68

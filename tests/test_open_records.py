@@ -6,6 +6,8 @@ import pathlib
 import struct
 
 import pytest
+from damaging import flip
+from refusal import refusal_of
 from tiny_records import prepare, rows_of_lengths, tokenizer
 from transformers import BertConfig
 
@@ -66,12 +68,8 @@ def open_(directory, encoder=None, screen=None, **wishes):
     return open_records(wishes, make_task(wishes), own, encoder, screen)
 
 
-def refusal_of(records, encoder=None):
-    with pytest.raises(UserError) as refusal:
-        open_(records.directory, encoder)
-    message = str(refusal.value)
-    assert "\n" not in message
-    return message
+def refused(records, encoder=None):
+    return refusal_of(open_, records.directory, encoder)
 
 
 def shard_of(records, split="test"):
@@ -147,12 +145,6 @@ def record_starts(path):
     return starts
 
 
-def flip(path, offset):
-    content = bytearray(path.read_bytes())
-    content[offset] ^= 0x10
-    path.write_bytes(content)
-
-
 # In the length, in its CRC, in the record, in the record's CRC.
 @pytest.mark.parametrize("within", [0, 9, 20, -1])
 @pytest.mark.parametrize("number", [0, 25, 39])
@@ -161,7 +153,7 @@ def test_a_wrong_crc_is_found_at_its_byte(records, number, within):
     path = shard_of(records)
     starts = record_starts(path)
     flip(path, starts[number + (within < 0)] + within)
-    assert refusal_of(records) == (
+    assert refused(records) == (
         f"'{path}' is damaged: the record at byte {starts[number]:,} has a wrong "
         f"{'length' if 0 <= within < 12 else 'data'} CRC. Prepare the data again. Or "
         "leave damaged records out by --skip-damaged."
@@ -172,7 +164,7 @@ def test_a_shard_that_is_cut_off_is_found_at_its_byte(records):
     path = shard_of(records)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) - 7])
-    message = refusal_of(records)
+    message = refused(records)
     if records.record_format == "hdf5":
         assert message == (
             f"'{path}' has {len(content) - 7:,} bytes, but {len(content):,} were "
@@ -192,7 +184,7 @@ def test_a_shard_that_lost_whole_records_is_refused_by_its_size(records):
     size = path.stat().st_size
     kept = record_starts(path)[-2] if path.suffix == ".tfrecord" else size - 100
     path.write_bytes(path.read_bytes()[:kept])
-    assert refusal_of(records) == (
+    assert refused(records) == (
         f"'{path}' has {kept:,} bytes, but {size:,} were written. Prepare the data "
         "again."
     )
@@ -210,7 +202,7 @@ def test_a_changed_shard_whose_records_are_whole_is_refused_by_its_digest(record
     else:
         flip(path, path.stat().st_size // 2)
     after = storage.sha256_of(path)
-    assert refusal_of(records) == (
+    assert refused(records) == (
         f"'{path}' has sha256 {after[:12]}…, but {before[:12]}… was written: it was "
         "changed since. Prepare the data again."
     )
@@ -220,7 +212,7 @@ def test_a_changed_shard_whose_records_are_whole_is_refused_by_its_digest(record
 def test_a_missing_shard_is_named(records, split):
     path = shard_of(records, split)
     path.unlink()
-    assert refusal_of(records) == f"'{path}' is missing. Prepare the data again."
+    assert refused(records) == f"'{path}' is missing. Prepare the data again."
 
 
 @pytest.mark.parametrize(
@@ -242,7 +234,7 @@ def test_a_missing_shard_is_named(records, split):
 def test_a_manifest_that_is_not_ours_is_refused(records, change, complaint):
     path = records.directory / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    message = refusal_of(records)
+    message = refused(records)
     assert message.startswith(f"'{path}' {complaint}")
     assert message.endswith(". Prepare the data again.")
 
@@ -250,13 +242,13 @@ def test_a_manifest_that_is_not_ours_is_refused(records, change, complaint):
 def test_a_manifest_that_is_not_json_is_refused(records):
     path = records.directory / "manifest.json"
     path.write_text(path.read_text()[:-3])
-    message = refusal_of(records)
+    message = refused(records)
     assert message.startswith(f"'{path}' is not JSON (Expecting ")
     assert message.endswith("). Prepare the data again.")
 
 
 def test_records_of_another_tokenizer_are_refused(records):
-    assert refusal_of(records, checkpoint(do_lower_case=False)) == (
+    assert refused(records, checkpoint(do_lower_case=False)) == (
         f"'{records.directory}' was prepared with another tokenizer than that of "
         "'tiny'. Prepare it again with --encoder tiny."
     )
@@ -264,7 +256,7 @@ def test_records_of_another_tokenizer_are_refused(records):
 
 def test_records_longer_than_the_encoder_are_refused(records):
     open_(records.directory, checkpoint(positions=16))
-    assert refusal_of(records, checkpoint(positions=15)) == (
+    assert refused(records, checkpoint(positions=15)) == (
         "--max-length is 16, but 'tiny' has only 15 positions. Ask for 15 or fewer."
     )
 
@@ -320,7 +312,7 @@ def test_options_that_the_records_were_made_with_are_accepted(records):
 def test_records_without_a_split_are_refused(records):
     splits = {name: records.splits[name] for name in ("train", "test")}
     save_manifest(dataclasses.replace(records, splits=splits))
-    assert refusal_of(records) == (
+    assert refused(records) == (
         f"'{records.directory}' has no validation split. Prepare it again."
     )
 

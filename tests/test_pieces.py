@@ -16,6 +16,7 @@ import pytest
 import tiny_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusal import refusal_of
 from tiny_records import rows_of_lengths, source_of, tokenizer
 
 from bert_cpu.data import prepare as prepare_module
@@ -62,14 +63,6 @@ def prepare_one_part(directory, part, rows=ROWS, task=None, **options):
         "processes",
         part,
     )
-
-
-def refusal_of(function, *arguments):
-    with pytest.raises(UserError) as refusal:
-        function(*arguments)
-    message = str(refusal.value)
-    assert "\n" not in message
-    return message
 
 
 @functools.cache

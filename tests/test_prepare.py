@@ -11,6 +11,7 @@ import tracemalloc
 import pytest
 import tiny_command
 import tiny_records
+from refusal import refusal_of
 from tiny_records import prepare, rows_of_lengths, source_of, tokenizer
 
 from bert_cpu.data.manifest import load_manifest
@@ -27,11 +28,8 @@ FORMATS = ("tfrecord", "hdf5")
 ROWS = [("a good film", "pos"), ("bad", "neg"), ("love, love!", "pos")]
 
 
-def refusal_of(directory, source, **settings):
-    with pytest.raises(UserError) as refusal:
-        prepare(directory / "records", source, **settings)
-    message = str(refusal.value)
-    assert "\n" not in message
+def refused(directory, source, **settings):
+    message = refusal_of(prepare, directory / "records", source, **settings)
     assert list(directory.iterdir()) == []
     return message
 
@@ -106,7 +104,7 @@ def test_tokens_that_the_vocabulary_lacks_are_counted(tmp_path):
     assert manifest.splits["validation"].unknown_share == 1.0
     assert load_manifest(tmp_path / "records") == manifest
     shutil.rmtree(tmp_path / "records")
-    assert refusal_of(tmp_path, rows, most_unknown=0.25) == (
+    assert refused(tmp_path, rows, most_unknown=0.25) == (
         "27.3% of the tokens in the train split of 'made-up' are unknown to the "
         "encoder's vocabulary, but --most-unknown is 25.0%. Choose an --encoder of "
         "this language, or allow more."
@@ -156,13 +154,13 @@ def test_a_source_that_is_changed_meanwhile_is_refused(tmp_path):
 
     source = source_of(ROWS)
     source = Source("made-up", source.splits | {"test": shrinking})
-    assert refusal_of(tmp_path, source) == (
+    assert refused(tmp_path, source) == (
         "'made-up' was changed while it was read. Prepare it again."
     )
 
 
 def test_a_single_label_is_refused(tmp_path):
-    assert refusal_of(tmp_path, [("a", "pos"), ("b", "pos")]) == (
+    assert refused(tmp_path, [("a", "pos"), ("b", "pos")]) == (
         "'made-up' has only the label 'pos', but two or more are needed. Is this the "
         "right column? Name it with --label."
     )
@@ -171,7 +169,7 @@ def test_a_single_label_is_refused(tmp_path):
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_label_that_training_never_saw_is_refused(tmp_path, split):
     source = source_of(ROWS, **{split: [("a", "pos"), ("b", "odd"), ("c", "new")]})
-    assert refusal_of(tmp_path, source) == (
+    assert refused(tmp_path, source) == (
         f"row 2 is in the {split} split and has the label 'new', which training never "
         "sees (it has: neg, pos). Correct the label, add examples of it to the "
         "training split, or name another column with --label."
@@ -180,7 +178,7 @@ def test_a_label_that_training_never_saw_is_refused(tmp_path, split):
 
 def test_of_many_labels_eight_are_named(tmp_path):
     rows = [("a", label) for label in "abcdefghi"]
-    assert "(it has: a, b, c, d, e, f, g, h, …)" in refusal_of(
+    assert "(it has: a, b, c, d, e, f, g, h, …)" in refused(
         tmp_path, source_of(rows, test=[("a", "z")])
     )
 
@@ -189,7 +187,7 @@ def test_of_many_labels_eight_are_named(tmp_path):
 def test_an_empty_split_is_refused(tmp_path, split):
     splits = {"train": ROWS, "validation": ROWS, "test": ROWS, split: []}
     own_file = f", or a file of its own with --{split}" if split != "train" else ""
-    assert refusal_of(tmp_path, source_of(**splits)) == (
+    assert refused(tmp_path, source_of(**splits)) == (
         f"The {split} split of 'made-up' is empty. Give more texts{own_file}."
     )
 
@@ -201,7 +199,7 @@ def test_a_split_of_empty_texts_is_refused(tmp_path, split, record_format):
     source = source_of(
         **{"train": ROWS, "validation": ROWS, "test": ROWS, split: empty}
     )
-    message = refusal_of(tmp_path, source, record_format=record_format, text="review")
+    message = refused(tmp_path, source, record_format=record_format, text="review")
     assert message == (
         f"The {split} split of 'made-up' has only empty texts. Look at its column "
         "'review'."
@@ -209,7 +207,7 @@ def test_a_split_of_empty_texts_is_refused(tmp_path, split, record_format):
 
 
 def test_a_label_of_empty_texts_is_refused(tmp_path):
-    assert refusal_of(tmp_path, source_of([*ROWS, ("", "odd")], ROWS, ROWS)) == (
+    assert refused(tmp_path, source_of([*ROWS, ("", "odd")], ROWS, ROWS)) == (
         "The train split of 'made-up' has only empty texts with the label 'odd'. Fill "
         "them in, or leave the label out."
     )
@@ -217,7 +215,7 @@ def test_a_label_of_empty_texts_is_refused(tmp_path):
 
 @pytest.mark.parametrize("count, least", [(501, "2"), (1100, "3")])
 def test_too_many_shards_are_refused(tmp_path, count, least):
-    message = refusal_of(tmp_path, rows_of_lengths([5] * count), shard_size=1)
+    message = refused(tmp_path, rows_of_lengths([5] * count), shard_size=1)
     assert message == (
         f"--shard-size is 1, so train would have {count:,} shards, but 500 at most are "
         f"written at once. Ask for {least} or more."

@@ -7,9 +7,9 @@ import os
 import pathlib
 
 import pytest
+from refusal import refusal_of
 
 from bert_cpu import storage
-from bert_cpu.errors import UserError
 
 needs_full_device = pytest.mark.skipif(
     not pathlib.Path("/dev/full").exists(), reason="Linux's disk that is always full"
@@ -22,14 +22,6 @@ def described(tmp_path):
     (tmp_path / "b.bin").write_bytes(b"\x00\x01" * 40_000)
     (tmp_path / "a.txt").write_text("quiet")
     return tmp_path, storage.describe_files(tmp_path, ["b.bin", "a.txt"])
-
-
-def refusal_of(function, *arguments):
-    with pytest.raises(UserError) as refusal:
-        function(*arguments)
-    message = str(refusal.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_description_has_size_and_digest_of_each_file(described):

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from damaging import flip
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
@@ -179,17 +180,14 @@ def test_queries_that_cannot_be_answered_are_refused(tmp_path):
         list(index.search([np.ones(16)], top=0))
 
 
-def flip_a_bit(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 @pytest.mark.parametrize("name", ["vectors.bin", "texts.jsonl"])
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (flip_a_bit, "was changed since. Delete the index; the next search builds"),
+        (
+            lambda path: flip(path, 9),
+            "was changed since. Delete the index; the next search builds",
+        ),
         (pathlib.Path.unlink, "is missing. Delete the index"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, but .* were w"),
     ],
