@@ -27,7 +27,7 @@ AXES: dict[str, tuple[int, ...]] = {
 _HEAD_SIZE = 32
 _DEADLINE_SECONDS = 1200.0
 # Of repeated steps the least counts: what disturbs only makes it longer.
-_REPEATS = 5
+_REPEATS = 15
 # An exponent this far from 1 between two neighbours is no line any more.
 _TOLERANCE = 0.15
 

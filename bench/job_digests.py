@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from bench import contestants
 from bench.catalog import GROWTH, JOBS
+from bench.code_digest import code_digest, package_digest
 from bench.contestant import ROOT
 from bench.contestants import CONTESTANTS, Entry
 
 _RACE = ("bench.race", "bench.serve")
-# The kernel's sources count, and what was compiled of them, if it was.
-_SUFFIXES = (".py", ".cc", ".h", ".so")
-_WITH_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Of each job, of growth and of the machine's limits, where they are measured.
 MODULES = {
@@ -39,15 +37,13 @@ def job_digests(
         modules: each job's own.
         entries: the contestants that there are, by name.
     """
-    package = _digest(
-        path for path in (root / "bert_cpu").rglob("*") if path.suffix in _SUFFIXES
-    )
+    package = package_digest(root)
     race = {path for each in _RACE for path in programs_of(each, root, {})[0]}
     digests = {}
     for job, module in modules.items():
         paths, named = programs_of(module, root, entries)
         options = "".join(f"{name} {entries[name]}\n" for name in sorted(named))
-        whole = package + _digest(paths | race) + options
+        whole = package + code_digest(paths | race) + options
         digests[job] = hashlib.sha256(whole.encode()).hexdigest()[:12]
     return digests
 
@@ -82,24 +78,6 @@ def programs_of(
             words |= {entries[word].module for word in words & set(entries)}
         left += words
     return found, named
-
-
-def _digest(paths):
-    """Of files, without what Python's comments and docstrings say."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        content = path.read_bytes()
-        if path.suffix == ".py":
-            content = ast.dump(_without_docstrings(ast.parse(content))).encode()
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()
-
-
-def _without_docstrings(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, _WITH_DOCSTRINGS) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return tree
 
 
 def _file(module, root):

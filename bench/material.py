@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.answering import read_jsonl
-from bench.code_digest import code_digest
+from bench.code_digest import package_digest
 from bench.contestant import ROOT, contestant_environment
 from bench.new_process import CLI
 from bench.read_tuned import read_tuned
@@ -113,7 +113,7 @@ class Material:
     def _convert(self, run: pathlib.Path) -> None:
         """Converts it, also again after the code or the profile was changed."""
         stamp = run / "converted_by.json"
-        now = {"code": code_digest(folders=["bert_cpu"]), "tuned": read_tuned()}
+        now = {"code": package_digest(), "tuned": read_tuned()}
         is_there = (run / "tflite").exists() and stamp.exists()
         if is_there and json.loads(stamp.read_text(encoding="utf-8")) == now:
             return

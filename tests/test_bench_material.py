@@ -27,7 +27,7 @@ def made(tmp_path, monkeypatch):
     monkeypatch.setattr(Material, "encoder", lambda self: "encoder")
     splits = dict.fromkeys(("train", "validation", "test"), "a.jsonl")
     monkeypatch.setattr(Material, "splits", lambda self, source: splits)
-    monkeypatch.setattr(module, "code_digest", lambda **_: "aaaa")
+    monkeypatch.setattr(module, "package_digest", lambda: "aaaa")
     monkeypatch.setattr(module, "read_tuned", lambda: None)
     return calls, Material(Workplace({"ours": sys.executable}, (0,), tmp_path), True)
 
@@ -47,7 +47,7 @@ def test_a_run_is_converted_again_by_other_code_or_another_profile(
     assert calls == ["train", "export"]
     assert ask(material) == first
     assert calls == ["train", "export"]
-    monkeypatch.setattr(module, "code_digest", lambda **_: "bbbb")
+    monkeypatch.setattr(module, "package_digest", lambda: "bbbb")
     ask(material)
     assert calls == ["train", "export", "export"]
     monkeypatch.setattr(module, "read_tuned", lambda: {"answering": {"threads": 1}})

@@ -9,7 +9,6 @@ import pytest
 
 from bench import __main__ as program
 from bench import write_page
-from bench.code_digest import code_digest
 from bench.machine import read_versions
 from bench.of_other_code import of_other_code
 from bench.results import Results
@@ -129,20 +128,6 @@ def test_without_resuming_the_old_results_are_kept_beside(path):
     fresh.set("growth", [])  # And is stopped, and begun again.
     Results(path, SETTINGS, ORIGIN, resume=False)
     assert path.with_name("bench.json.old").read_text() == old
-
-
-def test_a_digest_changes_with_a_program_and_with_nothing_else(tmp_path):
-    for name in ("bench/a.py", "bert_cpu/b/c.py"):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_text("1")
-    before = code_digest(tmp_path)
-    (tmp_path / "bench" / "a.txt").write_text("2")
-    assert code_digest(tmp_path) == before
-    digests = {before}
-    for name in ("c.py", "kernel.cc", "kernel.h", "kernel.so"):
-        (tmp_path / "bert_cpu" / "b" / name).write_text("3")
-        digests.add(code_digest(tmp_path))
-    assert len(digests) == 5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import made_up_computer
 import pytest
 import tiny_run
 
-from bert_cpu.training.cluster import computing_facts as module
+from bert_cpu.hardware import trains_natively as module
 from bert_cpu.training.cluster.computing_facts import computing_facts
 from bert_cpu.training.cluster.facts import gather_facts
 

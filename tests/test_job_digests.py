@@ -89,6 +89,12 @@ def test_the_kernel_belongs_to_every_job(project, name):
     assert digest(project) != before
 
 
+def test_what_is_no_program_belongs_to_none(project):
+    before = digest(project)
+    (project / "bert_cpu" / "words.txt").write_text("2")
+    assert digest(project) == before
+
+
 def test_another_option_of_a_contestant_is_another_program(project):
     other = Entry("bench.peers.slow", "peers", options={"dtype": "float32"})
     assert digest(project, ENTRIES | {"slow": other}) != digest(project)

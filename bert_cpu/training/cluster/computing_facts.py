@@ -4,7 +4,7 @@ import os
 
 from bert_cpu.hardware.cpu import Hardware
 from bert_cpu.hardware.profile import choose_profile
-from bert_cpu.native.training_library import why_no_training_library
+from bert_cpu.hardware.trains_natively import may_train_natively
 from bert_cpu.settings import RunSettings
 
 
@@ -19,15 +19,9 @@ def computing_facts(settings: RunSettings, hardware: Hardware) -> dict[str, str]
         hardware: of the worker's machine.
     """
     dtype = choose_profile(hardware, settings.dtype, settings.threads).dtype
-    # As `choose_native` does.
-    is_native = (
-        dtype == "bfloat16"
-        and os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
-        and why_no_training_library() is None
-    )
     return {
         "the dtype of products": dtype,
         "what computes the blocks (BERT_CPU_KERNEL=0: TensorFlow)": (
-            "C++" if is_native else "TensorFlow"
+            "C++" if may_train_natively(dtype, os.environ) else "TensorFlow"
         ),
     }
