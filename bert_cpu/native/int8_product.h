@@ -16,15 +16,16 @@ constexpr int kMostVectors = 4;
 //
 // codes: `stride` bytes from row to row.
 // columns: for four numbers of a row, each column's four in 32 bits (as VPDPBUSD adds
-//   them up), `columns_stride` of 32 bits from four to four; `fours` of them. They are
-//   asked for kAhead bytes before they are needed.
+//   them up), `columns_stride` of 32 bits from four to four; `fours` of them.
 // start: 16 * kVectors numbers that each row's sums begin with, or null for zeros.
 // sums: `sums_stride` from row to row. They go through memory, since a compiler that
 //   has to keep them for more would store them in each round.
+// next: what is needed afterwards. With each four, kAhead cache lines of it are asked
+//   for, to come meanwhile.
 template <int kRows, int kVectors, int kAhead = 0>
 inline void int8_product(const uint8_t* codes, int stride, const uint32_t* columns,
                          int columns_stride, int fours, const int32_t* start,
-                         int32_t* sums, int sums_stride) {
+                         int32_t* sums, int sums_stride, const int8_t* next = nullptr) {
   __m512i sum[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r)
@@ -35,11 +36,9 @@ inline void int8_product(const uint8_t* codes, int stride, const uint32_t* colum
     __m512i column[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) column[v] = _mm512_load_si512(columns + 16 * v);
-    if (kAhead)
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v)
-        _mm_prefetch(reinterpret_cast<const char*>(columns + 16 * v) + kAhead,
-                     _MM_HINT_T0);
+    for (int line = 0; line < kAhead; ++line, next += 64)
+      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
     columns += columns_stride;
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {

@@ -35,7 +35,7 @@ class PackedMatrix {
  private:
   template <int kRows>
   void tile(const QuantizedRows& x, int row, int panel, float* y, int y_stride,
-            const Epilogue& epilogue) const;
+            const Epilogue& epilogue, const int8_t* next) const;
 
   // Panels of 64 columns; in each, for 4 numbers of a row, 64 columns of 4 bytes.
   Aligned<int8_t> panels_;
