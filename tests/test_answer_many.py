@@ -34,7 +34,7 @@ def run_dir(tmp_path_factory):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 32)
+    monkeypatch.setattr(module, "BLOCK", 8)
     monkeypatch.setattr(module, "FEW", 2)
 
 
@@ -135,6 +135,16 @@ def test_a_source_that_fails_does_so_after_the_answers_before_it(
     assert given == [text for text, _ in TEXTS[:number]]
     with pytest.raises(UserError, match=r"^A line is torn\.$"):
         next(answers)
+
+
+def test_so_many_blocks_are_begun_before_the_first_answer_and_no_more(
+    run_dir, small_blocks
+):
+    source = iter(TEXTS)
+    answers = answer_many(open_model(run_dir, 1), source, 2)
+    next(answers)
+    assert len(list(source)) == len(TEXTS) - module.AHEAD * module.BLOCK
+    answers.close()
 
 
 def test_whoever_stops_early_leaves_no_thread(run_dir, small_blocks):

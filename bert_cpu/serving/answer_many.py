@@ -1,6 +1,7 @@
 """Answers many texts that are all there, with every core on a text of its own."""
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,19 @@ from bert_cpu.example import Example
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import Text, answer_with
+from bert_cpu.task import Outputs
 from bert_cpu.text.windows import Reading
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from bert_cpu.runtime.interpreter_pool import InterpreterPool
 
-# Texts that are tokenized at once, and held in memory.
-BLOCK = 512
+# Texts that are tokenized at once.
+BLOCK = 128
+# Blocks that are begun before the first of them is waited for: no interpreter waits for
+# the slowest text of a block, or for the next block's tokens.
+AHEAD = 4
 # With fewer a core, opening more interpreters takes longer than they save.
 FEW = 16
 
@@ -54,8 +61,8 @@ def answer_many(
     position = 0
     pool = model.pool(instances, threads)
     try:
-        for block, error in _blocks(everything):
-            for answer in _answer_block(model, pool, block):
+        for answers, error in _begun(model, pool, everything):
+            for answer in answers:
                 position += 1
                 is_told = goes_on and isinstance(answer, Unanswerable)
                 if isinstance(answer, UserError) and not is_told:
@@ -64,7 +71,7 @@ def answer_many(
             if error is not None:
                 raise error
     except BaseException:
-        # Nobody waits any more for the rest of the block.
+        # Nobody waits any more for the rest.
         model.close_pool()
         raise
 
@@ -83,6 +90,18 @@ def _begin(texts: Iterator[Text], number: int) -> tuple[list[Text], Iterator[Tex
 def _stopped_by(error: Exception) -> Iterator[Text]:
     raise error
     yield  # A generator raises when it is asked, not when it is made.
+
+
+def _begun(
+    model: TFLiteModel, pool: "InterpreterPool", texts: Iterator[Text]
+) -> Iterator[tuple[Iterator[Any], Exception | None]]:
+    """Yields the answers to each block, when others behind it have begun."""
+    begun: deque[tuple[Iterator[Any], Exception | None]] = deque()
+    for block, error in _blocks(texts):
+        begun.append((_begin_block(model, pool, block), error))
+        if len(begun) == AHEAD:
+            yield begun.popleft()
+    yield from begun
 
 
 def _blocks(
@@ -105,24 +124,32 @@ def _blocks(
         yield block, None
 
 
-def _answer_block(
+def _begin_block(
     model: TFLiteModel, pool: "InterpreterPool", block: list[Example | Unanswerable]
 ) -> Iterator[Any]:
-    """The answers to a block, or why there is none."""
+    """Has a block answered; yields the answers, or why there is none, as they come."""
     readings = _read(model, block)
     there = [each for each in readings if isinstance(each, Reading)]
-    outputs = iter(
-        pool.submit(
-            lambda interpreter, reading: run_windows(interpreter, model.task, reading),
-            there,
-            [_num_tokens(reading) for reading in there],
-        )
+    outputs = pool.submit(
+        lambda interpreter, reading: run_windows(interpreter, model.task, reading),
+        there,
+        [_num_tokens(reading) for reading in there],
     )
+    return _answers(model, block, readings, outputs)
+
+
+def _answers(
+    model: TFLiteModel,
+    block: list[Example | Unanswerable],
+    readings: list[Reading | UserError],
+    outputs: "list[Future[list[Outputs]]]",
+) -> Iterator[Any]:
+    left = iter(outputs)
     for example, reading in zip(block, readings, strict=True):
         if isinstance(example, Unanswerable) or isinstance(reading, UserError):
             yield reading
             continue
-        found = next(outputs).result()
+        found = next(left).result()
         try:
             answer = model.answer_reading(example, reading, found).answer
         except UserError as error:
