@@ -10,11 +10,12 @@ from bert_cpu.example import Example
 from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import Text, answer_with
-from bert_cpu.task import Outputs
 from bert_cpu.text.windows import Reading
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    import numpy as np
 
     from bert_cpu.runtime.interpreter_pool import InterpreterPool
 
@@ -142,7 +143,7 @@ def _answers(
     model: TFLiteModel,
     block: list[Example | Unanswerable],
     readings: list[Reading | UserError],
-    outputs: "list[Future[list[Outputs]]]",
+    outputs: "list[Future[list[dict[str, np.ndarray]]]]",
 ) -> Iterator[Any]:
     left = iter(outputs)
     for example, reading in zip(block, readings, strict=True):
