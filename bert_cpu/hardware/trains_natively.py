@@ -17,26 +17,27 @@ def trains_natively(shape: EncoderShape, profile: Profile) -> bool:
         shape: of the encoder.
         profile: that the process will compute with.
     """
-    sizes = (
+    return may_train_natively(
+        profile.dtype,
+        profile.environment(),
         shape.hidden_size,
         shape.hidden_size // shape.num_attention_heads,
         shape.intermediate_size,
     )
-    environment = profile.environment()
-    return may_train_natively(profile.dtype, environment) and fits_operations(
-        profile.dtype, *sizes
-    )
 
 
-def may_train_natively(dtype: str, environment: Mapping[str, str]) -> bool:
-    """Whether encoders whose sizes fit the operations are trained by them.
+def may_train_natively(
+    dtype: str, environment: Mapping[str, str], *columns: int
+) -> bool:
+    """Whether they train rows of these columns; without any, rows that fit them.
 
     Args:
         dtype: of matrix products.
         environment: of the process, as TensorFlow will find it.
+        columns: of rows, or of a head's part of them.
     """
     return (
-        fits_operations(dtype)
+        fits_operations(dtype, *columns)
         and environment.get("TF_NUM_INTRAOP_THREADS") == "1"
         and why_no_training_library() is None
     )
