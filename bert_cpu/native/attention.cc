@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bytes_of.h"
 #include "exponential.h"
 #include "int8_product.h"
 #include "with_constant.h"
@@ -11,38 +12,50 @@
 namespace bert_cpu {
 namespace {
 
+// Scores are logarithms to base 2: powers of e would take more operations.
+constexpr float kPerTwo = 1.44269504f;  // Of e.
 // The largest share of a query has the code 255: its logarithm.
-constexpr float kLogOfMost = 5.5412636f;
+constexpr float kLogOfMost = 7.9943534f;
 
 // Of one query and head, from its products with the keys' codes: the shares of softmax
 // that are not divided by their sum, each times its value's step, as 8 bits. Where a
 // value is small, so is what its share is rounded by.
 //
-// addends: the penalties and the values' logarithms; scales: 1 / the values' steps.
+// addends: the penalties and the values' logarithms; scales: 1 / the values' steps. All
+// are there for `length` up to a multiple of 32.
 // Returns the sum of the shares, in units of the codes.
 float share(const int32_t* products, float query_step, const float* key_steps,
             const float* addends, const float* scales, int length, float* scores,
             uint8_t* shares) {
-  const __m512 step = _mm512_set1_ps(query_step);
-  __m512 most = _mm512_set1_ps(-3e38f);
-  for (int at = 0; at < length; at += 16) {
-    const __m512 score =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(products + at)),
-                        _mm512_mul_ps(step, _mm512_load_ps(key_steps + at)),
-                        _mm512_load_ps(addends + at));
-    most = _mm512_max_ps(most, score);
-    _mm512_store_ps(scores + at, score);
+  const __m512 step = _mm512_set1_ps(kPerTwo * query_step);
+  __m512 most[2] = {_mm512_set1_ps(-3e38f), _mm512_set1_ps(-3e38f)};
+  for (int first = 0; first < length; first += 32)
+    for (int i : {0, 1}) {
+      const int at = first + 16 * i;
+      const __m512 score =
+          _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(products + at)),
+                          _mm512_mul_ps(step, _mm512_load_ps(key_steps + at)),
+                          _mm512_load_ps(addends + at));
+      most[i] = _mm512_max_ps(most[i], score);
+      _mm512_store_ps(scores + at, score);
+    }
+  const __m512 highest = _mm512_set1_ps(
+      _mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])) - kLogOfMost);
+  __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  for (int first = 0; first < length; first += 32) {
+    __m512i codes[2];
+    for (int i : {0, 1}) {
+      const int at = first + 16 * i;
+      const __m512 power =
+          power_of_two(_mm512_sub_ps(_mm512_load_ps(scores + at), highest));
+      sums[i] = _mm512_fmadd_ps(power, _mm512_load_ps(scales + at), sums[i]);
+      codes[i] = _mm512_cvtps_epi32(power);
+    }
+    _mm256_store_si256(
+        reinterpret_cast<__m256i*>(shares + first),
+        _mm512_castsi512_si256(unsigned_bytes(codes[0], codes[1], codes[0], codes[1])));
   }
-  const __m512 highest = _mm512_set1_ps(_mm512_reduce_max_ps(most) - kLogOfMost);
-  __m512 sum = _mm512_setzero_ps();
-  for (int at = 0; at < length; at += 16) {
-    const __m512 power =
-        exponential(_mm512_sub_ps(_mm512_load_ps(scores + at), highest));
-    sum = _mm512_fmadd_ps(power, _mm512_load_ps(scales + at), sum);
-    _mm_store_si128(reinterpret_cast<__m128i*>(shares + at),
-                    _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(power)));
-  }
-  return _mm512_reduce_add_ps(sum);
+  return _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
 }
 
 template <int kQueries, int kVectors>
@@ -81,7 +94,7 @@ void attend_some(const QuantizedQueries& queries, int row, int head,
   for (int q = 0; q < kQueries; ++q)
     sums[q] =
         share(&scratch.products[size_t(q) * padded],
-              queries.steps[size_t(row + q) * past.heads + head],
+              queries.steps[size_t(head) * queries.rows + row + q],
               &past.key_steps[place], scratch.addends.get(), &past.value_scales[place],
               length, scratch.scores.get(), &scratch.shares[size_t(q) * padded]);
   for (int at = 0; at < size; at += 16 * kMostVectors) {
@@ -106,13 +119,15 @@ void attend(const QuantizedQueries& queries, int row, int rows,
             const QuantizedPast& past, int length, const float* penalty,
             AttentionScratch& scratch, float* attended) {
   const int size = past.head_size, width = past.heads * size;
+  const int padded = round_up(length, 32);
   const int blocks = (rows + kMostRows - 1) / kMostRows;
   for (int head = 0; head < past.heads; ++head) {
     const float* scales = &past.value_scales[size_t(head) * past.padded_length];
-    for (int at = 0; at < length; at += 16)
-      _mm512_store_ps(&scratch.addends[at],
-                      _mm512_sub_ps(_mm512_load_ps(penalty + at),
-                                    logarithm(_mm512_load_ps(scales + at))));
+    for (int at = 0; at < padded; at += 16)
+      _mm512_store_ps(
+          &scratch.addends[at],
+          _mm512_fmsub_ps(_mm512_load_ps(penalty + at), _mm512_set1_ps(kPerTwo),
+                          binary_logarithm(_mm512_load_ps(scales + at))));
     for (int block = 0; block < blocks; ++block) {
       const int first = rows * block / blocks;
       with_constant<kMostRows>(rows * (block + 1) / blocks - first, [&](auto count) {

@@ -115,8 +115,7 @@ void Encoder::project(Worker& worker, int block, int row, int rows) {
   const float* y = worker.projected.get();
   matrix.multiply(worker.narrow, rows, worker.projected.get(), stride);
   const bool has_query = !blocks_[block].query;
-  if (has_query)
-    for (int r = 0; r < rows; ++r) queries_.set_row(row + r, y + size_t(r) * stride);
+  if (has_query) queries_.set_rows(row, rows, y, stride);
   const float* keys = y + (has_query ? hidden : 0);
   past_[block % 2].set_rows(row, rows, keys, keys + hidden, stride);
 }
@@ -128,7 +127,7 @@ void Encoder::finish_block(Worker& worker, int number, int row, int rows) {
     // Of the block before, or of the first block's input.
     quantize(worker, 0, 1, block.query_reads);
     block.query->multiply(worker.narrow, 1, worker.summed.get(), stride);
-    queries_.set_row(0, worker.summed.get());
+    queries_.set_rows(0, 1, worker.summed.get(), stride);
   }
   attend(queries_, row, rows, past_[number % 2], rows_, penalty_.get(),
          worker.attention, worker.attended.get());

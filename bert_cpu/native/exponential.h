@@ -24,16 +24,27 @@ inline __m512 exponential(__m512 x) {
       _mm512_maskz_add_epi32(counts, reinterpret_cast<__m512i>(value), moved));
 }
 
-// To 8e-5, of what is positive: the exponent's and that of what is from 1 to 2, a
-// polynomial through the nodes of Chebyshev.
-inline __m512 logarithm(__m512 x) {
+// 2 to a power that is not large, to 8e-5 of itself.
+inline __m512 power_of_two(__m512 x) {
+  // 2 to what is over a whole number, from 0 to 1: the cubic of least relative error.
+  const __m512 rest = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);
+  __m512 value = _mm512_set1_ps(7.802452e-2f);
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(2.2606716e-1f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(6.9583354e-1f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(9.9992522e-1f));
+  return _mm512_scalef_ps(value, x);
+}
+
+// The logarithm to base 2 of what is positive, to 1.2e-4: the exponent, and that of
+// what is from 1 to 2, a polynomial through the nodes of Chebyshev.
+inline __m512 binary_logarithm(__m512 x) {
   const __m512 rest = _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
-  __m512 value = _mm512_set1_ps(-5.437093e-2f);
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(4.3393244e-1f));
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(-1.44059216f));
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(2.79283652f));
-  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(-1.73172644f));
-  return _mm512_fmadd_ps(_mm512_getexp_ps(x), _mm512_set1_ps(6.9314718e-1f), value);
+  __m512 value = _mm512_set1_ps(-7.844067e-2f);
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(6.2603217e-1f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(-2.07833517f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(4.02921140f));
+  value = _mm512_fmadd_ps(value, rest, _mm512_set1_ps(-2.49835314f));
+  return _mm512_add_ps(_mm512_getexp_ps(x), value);
 }
 
 }  // namespace bert_cpu

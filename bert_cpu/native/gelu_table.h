@@ -15,7 +15,7 @@ struct GeluTable {
   explicit GeluTable(bool approximate);
 
   __m512 operator()(__m512 x) const {
-    return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), tail(_mm512_abs_ps(x)));
+    return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), tail(x));
   }
 
   CubicTable tail;

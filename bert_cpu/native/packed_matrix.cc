@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bytes_of.h"
 #include "int8_product.h"
 #include "with_constant.h"
 
@@ -32,14 +33,7 @@ void transpose(const int8_t* const (&columns)[16], int k, __m512i (&fours)[4]) {
     vector = _mm512_inserti32x4(vector, load(i + 8), 2);
     joined[i] = _mm512_inserti32x4(vector, load(i + 12), 3);
   }
-  const __m512i low01 = _mm512_unpacklo_epi32(joined[0], joined[1]);
-  const __m512i low23 = _mm512_unpacklo_epi32(joined[2], joined[3]);
-  const __m512i high01 = _mm512_unpackhi_epi32(joined[0], joined[1]);
-  const __m512i high23 = _mm512_unpackhi_epi32(joined[2], joined[3]);
-  fours[0] = _mm512_unpacklo_epi64(low01, low23);
-  fours[1] = _mm512_unpackhi_epi64(low01, low23);
-  fours[2] = _mm512_unpacklo_epi64(high01, high23);
-  fours[3] = _mm512_unpackhi_epi64(high01, high23);
+  transpose_fours(joined, fours);
 }
 
 }  // namespace
@@ -106,22 +100,45 @@ void PackedMatrix::tile(const QuantizedRows& x, int row, int panel, float* y,
       reinterpret_cast<const uint32_t*>(panels_.get() + size_t(panel) * kPanel * in),
       kPanel, in / 4, nullptr, sums[0], kPanel, next);
   const int column = panel * kPanel;
-  for (int r = 0; r < kRows; ++r) {
-    const __m512i zero = _mm512_set1_epi32(x.zero[row + r]);
-    const __m512 step = _mm512_set1_ps(x.step[row + r]);
-    for (int at = column; at < column + kPanel; at += 16) {
-      const __m512i shift = _mm512_mullo_epi32(zero, _mm512_load_si512(&sums_[at]));
-      const __m512i sum = _mm512_load_si512(&sums[r][at - column]);
+  y += size_t(row) * y_stride + column;
+  const auto finish = [&](const auto& ending) {
+    finish_tile<kRows>(sums[0], x, row, column, y, y_stride, ending);
+  };
+  // Endings have copies, which no number that is written can change: so they stay in
+  // registers.
+  if (epilogue.gelu) {
+    finish([gelu = *epilogue.gelu](__m512 value, int, int) { return gelu(value); });
+  } else if (epilogue.residual) {
+    const int stride = epilogue.residual_stride;
+    const float* residual = epilogue.residual + size_t(row) * stride + column;
+    finish([=](__m512 value, int r, int at) {
+      return _mm512_add_ps(value, _mm512_loadu_ps(residual + size_t(r) * stride + at));
+    });
+  } else {
+    finish([](__m512 value, int, int) { return value; });
+  }
+}
+
+template <int kRows, typename Ending>
+void PackedMatrix::finish_tile(const int32_t* sums, const QuantizedRows& x, int row,
+                               int column, float* y, int y_stride,
+                               const Ending& ending) const {
+  int32_t zeros[kRows];
+  float steps[kRows];
+  std::copy_n(&x.zero[row], kRows, zeros);
+  std::copy_n(&x.step[row], kRows, steps);
+  for (int at = 0; at < kPanel; at += 16) {
+    const __m512i column_sum = _mm512_load_si512(&sums_[column + at]);
+    const __m512 column_scale = _mm512_load_ps(&scales_[column + at]);
+    const __m512 bias = _mm512_load_ps(&bias_[column + at]);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(zeros[r]), column_sum);
+      const __m512i sum = _mm512_load_si512(sums + r * kPanel + at);
       const __m512 exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, shift));
-      const __m512 scale = _mm512_mul_ps(step, _mm512_load_ps(&scales_[at]));
-      __m512 value = _mm512_fmadd_ps(exact, scale, _mm512_load_ps(&bias_[at]));
-      if (epilogue.gelu) value = (*epilogue.gelu)(value);
-      if (epilogue.residual) {
-        const float* other =
-            epilogue.residual + size_t(row + r) * epilogue.residual_stride + at;
-        value = _mm512_add_ps(value, _mm512_loadu_ps(other));
-      }
-      _mm512_store_ps(y + size_t(row + r) * y_stride + at, value);
+      const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(steps[r]), column_scale);
+      const __m512 value = _mm512_fmadd_ps(exact, scale, bias);
+      _mm512_store_ps(y + size_t(r) * y_stride + at, ending(value, r, at));
     }
   }
 }

@@ -9,7 +9,7 @@
 
 namespace bert_cpu {
 
-// What a product with `PackedMatrix` ends in.
+// What a product with `PackedMatrix` ends in: one of these, or neither.
 struct Epilogue {
   const GeluTable* gelu = nullptr;
   // Added to the product: a row for each of its rows, `residual_stride` apart.
@@ -36,6 +36,10 @@ class PackedMatrix {
   template <int kRows>
   void tile(const QuantizedRows& x, int row, int panel, float* y, int y_stride,
             const Epilogue& epilogue, const int8_t* next) const;
+
+  template <int kRows, typename Ending>
+  void finish_tile(const int32_t* sums, const QuantizedRows& x, int row, int column,
+                   float* y, int y_stride, const Ending& ending) const;
 
   // Panels of 64 columns; in each, for 4 numbers of a row, 64 columns of 4 bytes.
   Aligned<int8_t> panels_;

@@ -4,6 +4,8 @@
 // need not be: so steps are measured where they are, and none is learnt beforehand.
 #pragma once
 
+#include <immintrin.h>
+
 #include <cstdint>
 
 #include "aligned.h"
@@ -14,12 +16,13 @@ namespace bert_cpu {
 struct QuantizedQueries {
   QuantizedQueries(int rows, int heads, int head_size);
 
-  // Rounds heads * head_size numbers; `index` is the row's.
-  void set_row(int index, const float* x);
+  // Rounds the rows [row, row + new_rows), `stride` apart, of heads one behind the
+  // other.
+  void set_rows(int row, int new_rows, const float* x, int stride);
 
-  const int heads, head_size;
+  const int rows, heads, head_size;
   Aligned<uint8_t> codes;  // (rows, heads * head_size)
-  Aligned<float> steps;    // (rows, heads)
+  Aligned<float> steps;    // (heads, rows)
 };
 
 // Keys and values as its signed side, in fours of numbers that are added together.
@@ -41,8 +44,11 @@ struct QuantizedPast {
   Aligned<int32_t> key_starts;
 
  private:
-  void set_key(int row, const float* key);
-  void set_values(int row, int rows, const float* values, int stride);
+  // Of up to 16 rows; the mask has the bits of those that there are.
+  template <typename Codes>
+  void set_keys(const Codes& codes, int head, int row, __mmask16 mask);
+  template <typename Codes>
+  void set_values(const Codes& codes, int head, int row, int rows, __mmask16 mask);
 };
 
 }  // namespace bert_cpu

@@ -26,7 +26,7 @@ const CubicTable& slope_table() {
 
 __m512 with_half(const CubicTable& table, __m512 x) {
   const __m512 sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0f));
-  const __m512 odd = _mm512_xor_ps(table(_mm512_abs_ps(x)), sign);
+  const __m512 odd = _mm512_xor_ps(table(x), sign);
   return _mm512_add_ps(odd, _mm512_set1_ps(0.5f));
 }
 
