@@ -60,7 +60,7 @@ def test_kernel_is_as_near_to_float32_as_xnnpack(tmp_path, task, changes):
     float32 = BucketedInterpreter(model.files["float32"], BUCKETS, 1)
     errors, errors_plain = [], []
     for length in LENGTHS:
-        for seed in range(8):
+        for seed in range(48):  # Of 8, their ratio is 1.0 to 1.4 by chance.
             found, other, expected = (
                 outputs(each, task, length, seed) for each in (kernel, plain, float32)
             )

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,10 @@ const float* scales_of(const Graph& graph, const FoundMatrix& found) {
   const auto* params = static_cast<const TfLiteAffineParams*>(
       graph.tensor(found.weights).quantization.params);
   return params->scale->data;
+}
+
+const int8_t* weights_of(const Graph& graph, const FoundMatrix& found) {
+  return static_cast<const int8_t*>(graph.tensor(found.weights).data);
 }
 
 // A sequence has 512 tokens at most, and a thread takes two or more.
@@ -68,9 +73,8 @@ struct State {
         // Whoever waits for this one must not wait for ever.
         try {
           *jobs[i].packed = std::make_shared<PackedMatrix>(
-              static_cast<const int8_t*>(graph.tensor(found.weights).data),
-              scales_of(graph, found), graph.floats(found.bias, found.out), found.out,
-              found.in);
+              weights_of(graph, found), scales_of(graph, found),
+              graph.floats(found.bias, found.out), found.out, found.in);
         } catch (const std::bad_alloc&) {
           fails = true;
         }
@@ -130,8 +134,8 @@ class Kernel {
     const auto data = [&](int tensor) {
       return tensor < 0 ? nullptr : static_cast<float*>(context->tensors[tensor].data);
     };
-    encoder_->run(data(found_.states), data(found_.read), data(found_.penalty),
-                  data(scaled_), data(normed_));
+    encoder_->run(data(found_.states), found_.first_norm ? nullptr : data(found_.read),
+                  data(found_.penalty), data(scaled_), data(normed_));
     state_.runs_in = 0;
     return true;
   }
@@ -140,25 +144,33 @@ class Kernel {
   void build(const Graph& graph) {
     std::vector<FoundMatrix> matrices;
     for (const FoundBlock& found : found_.blocks) {
-      for (const FoundMatrix& each : {found.projections, found.attention_output,
-                                      found.intermediate, found.output})
+      for (const FoundMatrix& each :
+           {found.query ? *found.query : found.projections, found.attention_output,
+            found.intermediate, found.output})
         matrices.push_back(each);
-      if (found.query) matrices.push_back(*found.query);
     }
     state_.pack(graph, matrices);
+    const auto norm = [&](const FoundNorm& each) {
+      return LayerNorm{graph.floats(each.gamma, found_.hidden_size),
+                       graph.floats(each.beta, found_.hidden_size), each.epsilon};
+    };
+    std::optional<LayerNorm> first_norm;
+    if (found_.first_norm) first_norm = norm(*found_.first_norm);
     std::vector<Block> blocks;
-    int normed = -1;
+    int normed = found_.first_norm ? found_.first_norm->normed : -1;
     for (const FoundBlock& found : found_.blocks) {
-      const auto norm = [&](const FoundNorm& each) {
-        return LayerNorm{graph.floats(each.gamma, found_.hidden_size),
-                         graph.floats(each.beta, found_.hidden_size), each.epsilon};
-      };
       const auto reads = [](int tensor, int normed_tensor) {
         return tensor == normed_tensor ? Reads::kNormed : Reads::kScaled;
       };
       Block block{};
-      block.projections = state_.matrix(graph, found.projections);
-      if (found.query) block.query = state_.matrix(graph, *found.query);
+      if (found.query) {
+        block.query = state_.matrix(graph, *found.query);
+        block.past = {weights_of(graph, found.projections),
+                      scales_of(graph, found.projections),
+                      graph.floats(found.projections.bias, found.projections.out)};
+      } else {
+        block.projections = state_.matrix(graph, found.projections);
+      }
       block.attention_output = state_.matrix(graph, found.attention_output);
       block.attention_norm = norm(found.attention_norm);
       block.intermediate = state_.matrix(graph, found.intermediate);
@@ -175,7 +187,7 @@ class Kernel {
     encoder_ = std::make_unique<Encoder>(
         EncoderShape{found_.length, found_.hidden_size, found_.heads, found_.head_size,
                      found_.intermediate_size},
-        std::move(blocks), &state_.team);
+        first_norm, std::move(blocks), &state_.team);
   }
 
   State& state_;

@@ -34,8 +34,10 @@ struct Encoder::Worker {
   AttentionScratch attention;
 };
 
-Encoder::Encoder(EncoderShape shape, std::vector<Block> blocks, ThreadTeam* team)
+Encoder::Encoder(EncoderShape shape, std::optional<LayerNorm> first_norm,
+                 std::vector<Block> blocks, ThreadTeam* team)
     : shape_(shape),
+      first_norm_(first_norm),
       blocks_(std::move(blocks)),
       team_(team),
       states_(
@@ -46,6 +48,7 @@ Encoder::Encoder(EncoderShape shape, std::vector<Block> blocks, ThreadTeam* team
       queries_(shape.length, shape.heads, shape.head_size),
       past_{{shape.heads, shape.head_size, shape.length},
             {shape.heads, shape.head_size, shape.length}},
+      attend_for_one_(shape.length, shape.hidden_size, shape.heads),
       phases_(blocks_.size() + 1) {
   for (int member = 0; member < team->size; ++member)
     workers_.push_back(std::make_unique<Worker>(shape));
@@ -58,10 +61,8 @@ void Encoder::run(const float* states, const float* read, const float* penalty,
   const int hidden = shape_.hidden_size, stride = round_up(hidden, 64);
   rows_ = shape_.length;
   while (rows_ > 1 && penalty[rows_ - 1] < kNoToken) --rows_;
-  for (int row = 0; row < rows_; ++row) {
-    std::copy_n(states + size_t(row) * hidden, hidden, &states_[size_t(row) * stride]);
-    std::copy_n(read + size_t(row) * hidden, hidden, &normed_[size_t(row) * stride]);
-  }
+  given_states_ = states;
+  given_read_ = read;
   std::copy_n(penalty, rows_, penalty_.get());
   std::fill(&penalty_[rows_], &penalty_[round_up(rows_, 32)], -1e30f);
   for (Shared& phase : phases_) phase.reset();
@@ -87,50 +88,80 @@ void Encoder::work(int member) {
   Worker& worker = *workers_[member];
   const int last = static_cast<int>(blocks_.size()) - 1;
   phases_[0].each(rows_, chunk_, [&](int row, int rows) {
-    // The first block's input lies in `normed_`, whatever it is.
-    quantize(worker, row, rows, Reads::kNormed);
-    project(worker, 0, row, rows);
+    take_in(row, rows);
+    project(worker, 0, row, rows, projections_read(0));
   });
   for (int block = 0; block <= last; ++block) {
     const int queries = blocks_[block].query ? 1 : rows_;
     phases_[block + 1].each(queries, chunk_, [&](int row, int rows) {
       finish_block(worker, block, row, rows);
       if (block == last) return;
-      quantize(worker, row, rows, blocks_[block + 1].projections_read);
-      project(worker, block + 1, row, rows);
+      project(worker, block + 1, row, rows, projections_read(block + 1));
     });
   }
 }
 
-void Encoder::quantize(Worker& worker, int row, int rows, Reads reads) {
-  const int stride = round_up(shape_.hidden_size, 64);
-  const float* source = reads == Reads::kNormed ? normed_.get() : states_.get();
-  for (int r = 0; r < rows; ++r)
-    worker.narrow.set_row(r, source + size_t(row + r) * stride);
+void Encoder::take_in(int row, int rows) {
+  const int hidden = shape_.hidden_size, stride = round_up(hidden, 64);
+  for (int r = row; r < row + rows; ++r) {
+    const float* given = given_states_ + size_t(r) * hidden;
+    float *states = &states_[size_t(r) * stride],
+          *normed = &normed_[size_t(r) * stride];
+    if (first_norm_) {
+      (*first_norm_)(given, hidden, normed, states);
+    } else {
+      std::copy_n(given, hidden, states);
+      std::copy_n(given_read_ + size_t(r) * hidden, hidden, normed);
+    }
+  }
 }
 
-void Encoder::project(Worker& worker, int block, int row, int rows) {
+Reads Encoder::projections_read(int block) const {
+  // What is given normed lies in `normed_`, whatever it is.
+  return block || first_norm_ ? blocks_[block].projections_read : Reads::kNormed;
+}
+
+void Encoder::quantize(Worker& worker, int row, int rows, Reads reads) {
+  const int stride = round_up(shape_.hidden_size, 64);
+  for (int r = 0; r < rows; ++r)
+    worker.narrow.set_row(r, rows_of(reads) + size_t(row + r) * stride);
+}
+
+const float* Encoder::rows_of(Reads reads) const {
+  return reads == Reads::kNormed ? normed_.get() : states_.get();
+}
+
+void Encoder::project(Worker& worker, int block, int row, int rows, Reads reads) {
+  if (blocks_[block].query) return;  // No row needs a key or value.
+  quantize(worker, row, rows, reads);
   const PackedMatrix& matrix = *blocks_[block].projections;
   const int hidden = shape_.hidden_size, stride = matrix.out_padded;
   const float* y = worker.projected.get();
   matrix.multiply(worker.narrow, rows, worker.projected.get(), stride);
-  const bool has_query = !blocks_[block].query;
-  if (has_query) queries_.set_rows(row, rows, y, stride);
-  const float* keys = y + (has_query ? hidden : 0);
-  past_[block % 2].set_rows(row, rows, keys, keys + hidden, stride);
+  queries_.set_rows(row, rows, y, stride);
+  past_[block % 2].set_rows(row, rows, y + hidden, y + 2 * hidden, stride);
+}
+
+void Encoder::attend_in(Worker& worker, int number, int row, int rows) {
+  const Block& block = blocks_[number];
+  float* attended = worker.attended.get();
+  if (!block.query) {
+    attend(queries_, row, rows, past_[number % 2], rows_, penalty_.get(),
+           worker.attention, attended);
+    return;
+  }
+  const int stride = round_up(shape_.hidden_size, 64);
+  // Of the block before, or of the first block's input.
+  quantize(worker, 0, 1, block.query_reads);
+  block.query->multiply(worker.narrow, 1, worker.summed.get(), stride);
+  attend_for_one_(block.past, worker.summed.get(), rows_of(projections_read(number)),
+                  rows_, stride, penalty_.get(), attended);
 }
 
 void Encoder::finish_block(Worker& worker, int number, int row, int rows) {
   const Block& block = blocks_[number];
   const int hidden = shape_.hidden_size, stride = round_up(hidden, 64);
-  if (block.query) {
-    // Of the block before, or of the first block's input.
-    quantize(worker, 0, 1, block.query_reads);
-    block.query->multiply(worker.narrow, 1, worker.summed.get(), stride);
-    queries_.set_rows(0, 1, worker.summed.get(), stride);
-  }
-  attend(queries_, row, rows, past_[number % 2], rows_, penalty_.get(),
-         worker.attention, worker.attended.get());
+  attend_in(worker, number, row, rows);
   for (int r = 0; r < rows; ++r)
     worker.narrow.set_row(r, &worker.attended[size_t(r) * hidden]);
 

@@ -22,6 +22,7 @@ class Finder {
       }
       // The first product that is followed by attention decides.
       if (found_.blocks.empty()) return std::nullopt;
+      read_first_norm();
       std::sort(found_.nodes.begin(), found_.nodes.end());
       return found_;
     }
@@ -47,6 +48,23 @@ class Finder {
     found_.states = -1;
     next_ = &node;
     return true;
+  }
+
+  // The norm of the embeddings, if nobody but the first block reads it.
+  void read_first_norm() {
+    for (const GraphNode& node : graph_.nodes()) {
+      if (node.op != Op::kMean) continue;
+      taken_.clear();
+      FoundNorm norm{};
+      const int x = node.input(0);
+      if (!read_norm(x, found_.length, &norm) || norm.scaled != found_.states) continue;
+      const bool is_read = found_.read == norm.normed || found_.read == norm.scaled;
+      if (!is_read || num_readers(norm) != 3) return;
+      found_.first_norm = norm;
+      found_.states = x;
+      found_.nodes.insert(found_.nodes.end(), taken_.begin(), taken_.end());
+      return;
+    }
   }
 
   std::optional<FoundBlock> read_block() {
@@ -250,12 +268,14 @@ class Finder {
 
   // The product that reads a norm, before or after its gamma and beta.
   const GraphNode* reader(const FoundNorm& norm) const {
-    const size_t of_normed = graph_.consumers(norm.normed).size();
-    const size_t of_scaled = graph_.consumers(norm.scaled).size();
     // One of its MUL, one of the residual's ADD, and the product.
-    if (of_normed + of_scaled != 3) return nullptr;
-    const int tensor = of_normed == 2 ? norm.normed : norm.scaled;
-    return graph_.among(tensor, Op::kFullyConnected);
+    if (num_readers(norm) != 3) return nullptr;
+    const bool is_of_normed = graph_.consumers(norm.normed).size() == 2;
+    return graph_.among(is_of_normed ? norm.normed : norm.scaled, Op::kFullyConnected);
+  }
+
+  size_t num_readers(const FoundNorm& norm) const {
+    return graph_.consumers(norm.normed).size() + graph_.consumers(norm.scaled).size();
   }
 
   // Whether a block's residual is what the block before ended in; the first's is noted.

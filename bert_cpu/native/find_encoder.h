@@ -31,7 +31,10 @@ struct FoundBlock {
 
 struct FoundEncoder {
   int length, hidden_size, heads, head_size, intermediate_size;
-  // Tensors: what the first block adds to, what its projections read, the penalty.
+  // The layer norm that makes what the first block reads, if the graph has it there.
+  std::optional<FoundNorm> first_norm;
+  // Tensors: what that norm reads, or what the first block adds to and what its
+  // projections read; the penalty.
   int states, read, penalty;
   std::vector<FoundBlock> blocks;
   // Of all its nodes, ascending.
