@@ -10,10 +10,15 @@ from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 from transformers import BertTokenizerFast
 
 from bert_cpu.errors import UserError
-from bert_cpu.text import chunk_ids
+from bert_cpu.text import chunk_ids, remembering_reader
 from bert_cpu.text.chunk_ids import ChunkIds, parts_at_spaces
 from bert_cpu.text.chunk_memory import PlainChunkMemory
-from bert_cpu.text.remembering_reader import RememberingReader, is_remembered
+from bert_cpu.text.remembering_reader import (
+    RememberingLater,
+    RememberingReader,
+    Tokens,
+    is_remembered,
+)
 from bert_cpu.text.windows import WindowReader, uncut
 
 # All that Python or Unicode takes for white space, and what is removed and so joins
@@ -149,3 +154,43 @@ def test_a_word_of_its_own_without_spaces_is_no_hindrance():
     for text in ("a<user>b <user> love<user", "b [PAD] a b[PAD] [PAD]b", "a b"):
         expected = own.encode(text, add_special_tokens=False).ids
         assert ChunkIds(own)([text]) == [expected]
+
+
+def test_words_are_remembered_once_there_were_many_characters(monkeypatch):
+    monkeypatch.setattr(remembering_reader, "_MANY_CHARACTERS", 10)
+    own = tokenizer()
+    plain, made = WindowReader(own, 8), []
+
+    def make():
+        made.append(RememberingReader(lambda: plain, uncut(own), 8, str))
+        return made[-1]
+
+    read = RememberingLater(plain, make)
+    pairs = [("love", "film " * 9)] * 3
+    texts = [("love film", None)]
+    assert [len(each.windows[0]) for each in read(pairs)] == [8, 8, 8]
+    assert read(texts)[0].windows[0].ids == plain(texts)[0].windows[0].ids
+    assert not made
+    for _ in range(2):
+        (reading,) = read(texts)
+        assert isinstance(reading.windows[0], Tokens)
+        assert reading.windows[0].ids == plain(texts)[0].windows[0].ids
+    assert len(made) == 1
+
+
+def test_where_words_are_no_parts_the_plain_reader_stays(monkeypatch):
+    monkeypatch.setattr(remembering_reader, "_MANY_CHARACTERS", 1)
+    plain = WindowReader(tokenizer(), 8)
+    read = RememberingLater(plain, lambda: None)
+    for _ in range(2):
+        assert not isinstance(read([("love", None)])[0].windows[0], Tokens)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [{"too_long": "text"}, {"reads_apart": True}, {"stand_ins": {"a": "b"}}],
+)
+def test_what_needs_more_than_ids_is_not_remembered(task):
+    own = tokenizer()
+    assert is_remembered(own)
+    assert not is_remembered(own, **task)

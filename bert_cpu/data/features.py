@@ -76,9 +76,8 @@ class Featurizer:
             stand_ins,
         )
         own = as_uncut(tokenizer)
-        is_whole = task.too_long == "cut" and not task.reads_apart and not stand_ins
         self._read: Callable[[Sequence[Pair]], list[Reading]]
-        if is_whole and is_remembered(own):
+        if is_remembered(own, task.too_long, task.reads_apart, stand_ins):
             self._read = RememberingReader(make_plain, own, max_length, clean)
         else:
             self._read = make_plain()

@@ -2,13 +2,16 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from bert_cpu.text.chunk_ids import ChunkIds, parts_at_spaces
 from bert_cpu.text.windows import Pair, Reading, WindowReader
+
+# A tokenizer reads so many in the time in which a memory of its words is made.
+_MANY_CHARACTERS = 100_000
 
 
 @dataclasses.dataclass(slots=True)
@@ -70,12 +73,20 @@ class RememberingReader:
         ]
 
 
-def is_remembered(tokenizer: Tokenizer) -> bool:
+def is_remembered(
+    tokenizer: Tokenizer,
+    too_long: str = "cut",
+    reads_apart: bool = False,
+    stand_ins: Mapping[str, str] | None = None,
+) -> bool:
     """Whether texts read by this tokenizer can be put together from its words.
 
     Args:
         tokenizer: that neither pads nor cuts.
+        too_long, reads_apart, stand_ins: see `WindowReader`.
     """
+    if too_long != "cut" or reads_apart or stand_ins:
+        return False
     empty, text = tokenizer.encode(""), tokenizer.encode("a")
     return (
         parts_at_spaces(tokenizer)
@@ -84,3 +95,34 @@ def is_remembered(tokenizer: Tokenizer) -> bool:
         and [text.ids[0], text.ids[-1]] == empty.ids
         and not any(empty.type_ids + text.type_ids)
     )
+
+
+class RememberingLater:
+    """Reads by a plain reader, and remembers words once there were many texts.
+
+    To begin with remembering takes some 30 ms, which few texts would not give back.
+
+    Args:
+        plain: reads until then, and what can't be put together from words.
+        make: makes the reader that remembers; called once, or never. None if there
+            is none.
+    """
+
+    def __init__(
+        self,
+        plain: Callable[[Sequence[Pair]], list[Reading]],
+        make: Callable[[], RememberingReader | None],
+    ):
+        self._read = plain
+        self._make = make
+        self._characters_left = _MANY_CHARACTERS
+
+    def __call__(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """See `WindowReader`."""
+        if self._characters_left > 0:
+            self._characters_left -= sum(
+                len(text) for text, second in pairs if second is None
+            )
+            if self._characters_left <= 0:
+                self._read = self._make() or self._read
+        return self._read(pairs)
