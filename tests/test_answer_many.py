@@ -14,6 +14,7 @@ from bert_cpu.runtime.interpreter_pool import InterpreterPool
 from bert_cpu.serving import answer_many as module
 from bert_cpu.serving.answer import answer_with, open_model
 from bert_cpu.serving.answer_many import answer_many
+from bert_cpu.text import remembering_reader
 
 # Of 1 to 26 tokens, and not by length: some are cut at 20, one has none.
 TEXTS = [
@@ -62,6 +63,23 @@ def test_answers_are_those_of_one_interpreter(
     assert many.num_cut == one.num_cut > 0
     assert len({answer.label for answer in expected}) > 1
     assert opened == [(instances, threads)]
+
+
+def test_answers_are_the_same_once_words_are_remembered(
+    run_dir, small_blocks, monkeypatch
+):
+    monkeypatch.setattr(remembering_reader, "_MANY_CHARACTERS", 200)
+    one, many = open_model(run_dir, 1), open_model(run_dir, 1)
+    expected = list(answer_with(one, TEXTS * 2))
+    monkeypatch.setattr(
+        many, "read", lambda examples: pytest.fail("It was read without memory.")
+    )
+    assert list(answer_many(many, TEXTS * 2, 2)) == expected
+    assert (many.num_cut, many.num_tokens, many.num_unknown) == (
+        one.num_cut,
+        one.num_tokens,
+        one.num_unknown,
+    )
 
 
 def test_interpreters_stay_open_for_the_next_texts(run_dir, small_blocks, opened):
@@ -155,7 +173,17 @@ def test_whoever_stops_early_leaves_no_thread(run_dir, small_blocks):
     assert not [name for name in names if name.startswith("interpreter")]
 
 
-def test_the_largest_are_begun_first_and_interpreters_are_not_shared(run_dir):
+@pytest.mark.parametrize(
+    "sizes, expected",
+    [
+        ([300, 100, 400, 200, 600, 500], [{600, 500}, {400, 300}, {200, 100}]),
+        # Small ones in groups of 128 tokens or more: 100 and 70, 60 and 5.
+        ([60, 100, 5, 70], [{100, 60}, {70, 5}]),
+    ],
+)
+def test_the_largest_are_begun_first_and_interpreters_are_not_shared(
+    run_dir, sizes, expected
+):
     description = json.loads((run_dir / "tflite" / "model.json").read_text())
     begun, busy, lock = [], set(), threading.Lock()
     meeting = threading.Barrier(2, timeout=20)  # Both must be at work at once.
@@ -173,9 +201,9 @@ def test_the_largest_are_begun_first_and_interpreters_are_not_shared(run_dir):
 
     path = run_dir / "tflite" / "float32.tflite"
     with InterpreterPool(path, description["buckets"], 2) as pool:
-        futures = pool.submit(work, [3, 1, 4, 2, 6, 5], [3, 1, 4, 2, 6, 5])
-        assert [future.result() for future in futures] == [-3, -1, -4, -2, -6, -5]
-    assert [sorted(begun[i : i + 2]) for i in (0, 2, 4)] == [[5, 6], [3, 4], [1, 2]]
+        pending = pool.submit(work, sizes, sizes)
+        assert [each.result() for each in pending] == [-size for size in sizes]
+    assert [set(begun[i : i + 2]) for i in range(0, len(sizes), 2)] == expected
 
 
 def test_what_a_worker_raises_is_raised_at_its_place(run_dir):

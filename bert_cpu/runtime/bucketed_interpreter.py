@@ -1,5 +1,6 @@
 """Runs a .tflite file that has one signature a length."""
 
+import bisect
 import io
 import os
 import pathlib
@@ -72,12 +73,13 @@ class BucketedInterpreter:
             ValueError: if the sequence is longer than the last bucket.
         """
         length = len(input_ids)
-        bucket = next((size for size in self._buckets if length <= size), None)
-        if bucket is None:
+        place = bisect.bisect_left(self._buckets, length)
+        if place == len(self._buckets):
             raise ValueError(
                 f"`input_ids` has {length} tokens, but the longest signature has "
                 f"{self._buckets[-1]}. Cut the sequence."
             )
+        bucket = self._buckets[place]
         padded = np.zeros((3, 1, bucket), np.int32)
         padded[0, 0, :length] = input_ids
         padded[1, 0, :length] = token_type_ids

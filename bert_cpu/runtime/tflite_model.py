@@ -16,10 +16,15 @@ from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.runtime.read_ahead import ReadAhead
 from bert_cpu.runtime.run_windows import run_windows
-from bert_cpu.task import Outputs, Task
+from bert_cpu.task import Task
+from bert_cpu.text.remembering_reader import (
+    RememberingLater,
+    RememberingReader,
+    is_remembered,
+)
 from bert_cpu.text.special_tokens import UNKNOWN
 from bert_cpu.text.tokenizer_parts import files_to_open, open_tokenizer
-from bert_cpu.text.windows import Reading, WindowReader
+from bert_cpu.text.windows import Pair, Reading, WindowReader, uncut
 
 if TYPE_CHECKING:
     from bert_cpu.runtime.interpreter_pool import InterpreterPool
@@ -71,16 +76,29 @@ class TFLiteModel:
         unknown_id = tokenizer.token_to_id(UNKNOWN)
         self._unknown_id = -1 if unknown_id is None else unknown_id
         self._answer_labels = task.answer_labels(self.labels, tokenizer)
-        self._read = WindowReader(
+        clean = _preprocess(description["preprocess"])
+        stand_ins = task.stand_ins(tokenizer)
+        max_length = self.max_length
+        read = WindowReader(
             tokenizer,
-            self.max_length,
+            max_length,
             task.too_long,
             description.get("stride", 0),
             task.reads_apart,
-            _preprocess(description["preprocess"]),
-            task.stand_ins(tokenizer),
+            clean,
+            stand_ins,
             takes_over=True,
         )
+
+        # Of nothing that refers to the model, which so is freed as soon as it's left.
+        def make_remembering() -> RememberingReader | None:
+            own = uncut(tokenizer)
+            if not is_remembered(own, task.too_long, task.reads_apart, stand_ins):
+                return None
+            return RememberingReader(lambda: read, own, max_length, clean)
+
+        self._read = read
+        self._read_many = RememberingLater(read, make_remembering)
         self._path = path
         self._interpreter = BucketedInterpreter(path, self.buckets, threads, content)
         self._pool: InterpreterPool | None = None
@@ -152,8 +170,8 @@ class TFLiteModel:
     def answer_example(self, example: Example) -> Answered:
         """As `answer`, with the tokens and the outputs that it comes from."""
         (reading,) = self.read([example])
-        outputs = run_windows(self._interpreter, self.task, reading)
-        return self.answer_reading(example, reading, outputs)
+        self.count(reading)
+        return self.answer_reading(self._interpreter, example, reading)
 
     def read(self, examples: Sequence[Example]) -> list[Reading]:
         """The tokens of examples; without windows where there is nothing to read.
@@ -161,6 +179,17 @@ class TFLiteModel:
         Raises:
             UserError: as `answer`.
         """
+        return self._expected(examples, self._read)
+
+    def read_many(self, examples: Sequence[Example]) -> list[Reading]:
+        """As `read`, the same and sooner, but words of the texts are kept in memory."""
+        return self._expected(examples, self._read_many)
+
+    def _expected(
+        self,
+        examples: Sequence[Example],
+        read: Callable[[Sequence[Pair]], list[Reading]],
+    ) -> list[Reading]:
         for example in examples:
             has_pair = example.text_pair is not None
             if has_pair != self.text_pair and not self.task.reads_apart:
@@ -168,7 +197,7 @@ class TFLiteModel:
                     f"The model reads {_NUM_TEXTS[self.text_pair]} at a time, but got "
                     f"{_NUM_TEXTS[has_pair]}. Give it what it was trained on."
                 )
-        readings = self._read([(each.text, each.text_pair) for each in examples])
+        readings = read([(each.text, each.text_pair) for each in examples])
         return [
             dataclasses.replace(reading, windows=[], apart=None)
             if reading.is_empty
@@ -177,18 +206,30 @@ class TFLiteModel:
         ]
 
     def answer_reading(
-        self, example: Example, reading: Reading, outputs: Sequence[Outputs]
+        self, interpreter: BucketedInterpreter, example: Example, reading: Reading
     ) -> Answered:
-        """The answer that the outputs for an example's tokens come to."""
+        """The answer to an example whose tokens are there; they are not counted.
+
+        Several threads may do so, each with an interpreter of its own.
+
+        Args:
+            interpreter: of this model's file.
+            example: is answered.
+            reading: of `read`.
+        """
+        outputs = run_windows(interpreter, self.task, reading)
+        answer = self.task.answer(
+            example, reading.windows, outputs, self._answer_labels
+        )
+        return Answered(example, reading, outputs, answer)
+
+    def count(self, reading: Reading) -> None:
+        """Adds an example's tokens to what texts had so far."""
         self.num_cut += reading.is_cut
         for window in reading.sequences:
             ids = window.ids
             self.num_tokens += len(ids)
             self.num_unknown += ids.count(self._unknown_id)
-        answer = self.task.answer(
-            example, reading.windows, outputs, self._answer_labels
-        )
-        return Answered(example, reading, outputs, answer)
 
     @property
     def interpreter_bytes(self) -> int:

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from bert_cpu.errors import Unanswerable, UserError
 from bert_cpu.example import Example
-from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import Text, answer_with
 from bert_cpu.text.windows import Reading
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    import numpy as np
-
-    from bert_cpu.runtime.interpreter_pool import InterpreterPool
+    from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
+    from bert_cpu.runtime.interpreter_pool import InterpreterPool, Pending
 
 # Texts that are tokenized at once.
 BLOCK = 128
@@ -130,31 +126,43 @@ def _begin_block(
 ) -> Iterator[Any]:
     """Has a block answered; yields the answers, or why there is none, as they come."""
     readings = _read(model, block)
-    there = [each for each in readings if isinstance(each, Reading)]
-    outputs = pool.submit(
-        lambda interpreter, reading: run_windows(interpreter, model.task, reading),
+    there = [
+        (example, reading)
+        for example, reading in zip(block, readings, strict=True)
+        if isinstance(example, Example) and isinstance(reading, Reading)
+    ]
+    pending = pool.submit(
+        lambda interpreter, each: _answer(model, interpreter, *each),
         there,
-        [_num_tokens(reading) for reading in there],
+        [_num_tokens(reading) for _, reading in there],
     )
-    return _answers(model, block, readings, outputs)
+    return _answers(model, readings, pending)
+
+
+def _answer(
+    model: TFLiteModel,
+    interpreter: "BucketedInterpreter",
+    example: Example,
+    reading: Reading,
+) -> Any:
+    try:
+        return model.answer_reading(interpreter, example, reading).answer
+    except UserError as error:  # In the place of the answer.
+        return error
 
 
 def _answers(
     model: TFLiteModel,
-    block: list[Example | Unanswerable],
     readings: list[Reading | UserError],
-    outputs: "list[Future[list[dict[str, np.ndarray]]]]",
+    pending: "list[Pending[Any]]",
 ) -> Iterator[Any]:
-    left = iter(outputs)
-    for example, reading in zip(block, readings, strict=True):
-        if isinstance(example, Unanswerable) or isinstance(reading, UserError):
+    left = iter(pending)
+    for reading in readings:
+        if isinstance(reading, UserError):
             yield reading
             continue
-        found = next(left).result()
-        try:
-            answer = model.answer_reading(example, reading, found).answer
-        except UserError as error:
-            answer = error
+        answer = next(left).result()
+        model.count(reading)
         yield answer
 
 
@@ -164,7 +172,7 @@ def _read(
     """The tokens of all texts at once, which is faster, or else of each alone."""
     examples = [each for each in block if isinstance(each, Example)]
     try:
-        readings = iter(model.read(examples))
+        readings = iter(model.read_many(examples))
     except UserError:
         return [_read_alone(model, each) for each in block]
     return [

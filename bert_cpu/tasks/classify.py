@@ -165,5 +165,6 @@ def _per_label(
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """float `(num_labels,)`, of any size -> float64 shares that sum to 1."""
-    exponentials = np.exp(np.float64(logits) - np.max(logits))
+    logits = np.asarray(logits, np.float64)
+    exponentials = np.exp(logits - logits.max())
     return exponentials / exponentials.sum()
