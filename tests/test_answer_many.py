@@ -177,8 +177,10 @@ def test_whoever_stops_early_leaves_no_thread(run_dir, small_blocks):
     "sizes, expected",
     [
         ([300, 100, 400, 200, 600, 500], [{600, 500}, {400, 300}, {200, 100}]),
-        # Small ones in groups of 128 tokens or more: 100 and 70, 60 and 5.
-        ([60, 100, 5, 70], [{100, 60}, {70, 5}]),
+        # Small ones in groups of 128 tokens or more: 100 and 70; the rest, 60 and 5.
+        ([60, 100, 5, 600, 400, 70], [{600, 400}, {100, 60}, {70, 5}]),
+        # Where there are few, of so many that each interpreter could have four.
+        ([1, 12, 2, 11, 2, 1], [{12, 11}, {2, 1}, {2, 1}]),
     ],
 )
 def test_the_largest_are_begun_first_and_interpreters_are_not_shared(
