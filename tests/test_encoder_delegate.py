@@ -95,6 +95,26 @@ def test_equal_codes_of_other_steps_are_another_matrix(tmp_path):
 
 
 @needs_kernel
+@pytest.mark.parametrize("task", [Classify(), Tag()], ids=["classify", "tag"])
+def test_a_norm_of_embeddings_without_gamma_and_beta_is_left_to_litert(tmp_path, task):
+    """The converter leaves them out, and the kernel is given what is normed already."""
+
+    def fold(weights):
+        weights["bert.embeddings.LayerNorm.weight"][:] = 1
+        weights["bert.embeddings.LayerNorm.bias"][:] = 0
+
+    model = write_model(tmp_path, task, fold, num_hidden_layers=1)
+    kernel, plain = open_both(model.files["int8"])
+    float32 = BucketedInterpreter(model.files["float32"], BUCKETS, 1)
+    for length in LENGTHS:
+        found, other, expected = (
+            outputs(each, task, length) for each in (kernel, plain, float32)
+        )
+        assert not np.array_equal(found, other)
+        np.testing.assert_allclose(found, expected, atol=0.2)
+
+
+@needs_kernel
 @pytest.mark.parametrize("threads", [2, 3, 9])
 def test_threads_change_nothing(tagger, threads):
     one = BucketedInterpreter(tagger.files["int8"], BUCKETS, 1)

@@ -1,11 +1,12 @@
-// e to a power that is not large, and logarithms, of 16 numbers at a time.
+// Powers of e and of 2, and logarithms, of 16 numbers at a time.
 #pragma once
 
 #include <immintrin.h>
 
 namespace bert_cpu {
 
-// To 8e-5 of itself, where bfloat16 keeps 4e-3; 0 below -86, where it is 4e-38.
+// e to a power that is not large, to 8e-5 of itself, where bfloat16 keeps 4e-3; 0 below
+// -86, where it is 4e-38.
 inline __m512 exponential(__m512 x) {
   const __mmask16 counts = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-86.0f), _CMP_GE_OQ);
   const __m512 per_two = _mm512_set1_ps(1.44269504f);
