@@ -2,7 +2,7 @@
 //
 // LiteRT loads it by `tflite_plugin_create_delegate`. It claims the chain of blocks
 // that `find_encoder` finds in each signature, and leaves the rest. Weights are packed
-// when the file is opened, once for all signatures of an interpreter.
+// when the file is opened, once for all signatures of all interpreters of a process.
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -21,6 +21,7 @@
 #include "encoder.h"
 #include "find_encoder.h"
 #include "graph.h"
+#include "shared_matrices.h"
 
 namespace bert_cpu {
 namespace {
@@ -72,9 +73,9 @@ struct State {
         const FoundMatrix& found = jobs[i].found;
         // Whoever waits for this one must not wait for ever.
         try {
-          *jobs[i].packed = std::make_shared<PackedMatrix>(
-              weights_of(graph, found), scales_of(graph, found),
-              graph.floats(found.bias, found.out), found.out, found.in);
+          *jobs[i].packed =
+              share_matrix(weights_of(graph, found), scales_of(graph, found),
+                           graph.floats(found.bias, found.out), found.out, found.in);
         } catch (const std::bad_alloc&) {
           fails = true;
         }

@@ -36,6 +36,29 @@ void transpose(const int8_t* const (&columns)[16], int k, __m512i (&fours)[4]) {
   transpose_fours(joined, fours);
 }
 
+// Calls function(column, k, fours) with the weights [k, k + 16) of the columns
+// [column, column + 16), zeros behind the last column.
+template <typename Function>
+void each_fours(const int8_t* weights, int out, int in, const Function& function) {
+  const auto nothing = make_aligned<int8_t>(in);
+  for (int column = 0; column < out; column += 16) {
+    const int8_t* sources[16];
+    for (int i = 0; i < 16; ++i)
+      sources[i] = column + i < out ? weights + size_t(column + i) * in : nothing.get();
+    for (int k = 0; k < in; k += 16) {
+      __m512i fours[4];
+      transpose(sources, k, fours);
+      function(column, k, fours);
+    }
+  }
+}
+
+// Where the weight k of a column is in panels.
+size_t place_of(int column, int k, int in) {
+  return size_t(column / kPanel) * kPanel * in + size_t(k) * kPanel +
+         4 * (column % kPanel);
+}
+
 }  // namespace
 
 PackedMatrix::PackedMatrix(const int8_t* weights, const float* scales,
@@ -50,25 +73,28 @@ PackedMatrix::PackedMatrix(const int8_t* weights, const float* scales,
       bias_(make_aligned<float>(out_padded)) {
   std::copy_n(scales, out, scales_.get());
   if (bias) std::copy_n(bias, out, bias_.get());
-  const auto nothing = make_aligned<int8_t>(in);
   const __m512i ones = _mm512_set1_epi8(1);
-  for (int column = 0; column < out; column += 16) {
-    const int8_t* sources[16];
-    for (int i = 0; i < 16; ++i)
-      sources[i] = column + i < out ? weights + size_t(column + i) * in : nothing.get();
-    int8_t* panel =
-        panels_.get() + size_t(column / kPanel) * kPanel * in + 4 * (column % kPanel);
-    __m512i sum = _mm512_setzero_si512();
-    for (int k = 0; k < in; k += 16) {
-      __m512i fours[4];
-      transpose(sources, k, fours);
-      for (int i = 0; i < 4; ++i) {
-        _mm512_store_si512(panel + size_t(k + 4 * i) * kPanel, fours[i]);
-        sum = _mm512_dpbusd_epi32(sum, ones, fours[i]);
-      }
+  __m512i sum = _mm512_setzero_si512();
+  each_fours(weights, out, in, [&](int column, int k, const __m512i(&fours)[4]) {
+    int8_t* panel = &panels_[place_of(column, k, in)];
+    if (k == 0) sum = _mm512_setzero_si512();
+    for (int i = 0; i < 4; ++i) {
+      _mm512_store_si512(panel + 4 * i * kPanel, fours[i]);
+      sum = _mm512_dpbusd_epi32(sum, ones, fours[i]);
     }
-    _mm512_store_si512(&sums_[column], sum);
-  }
+    if (k + 16 == in) _mm512_store_si512(&sums_[column], sum);
+  });
+}
+
+bool PackedMatrix::has_weights(const int8_t* weights) const {
+  __mmask16 others = 0;
+  each_fours(weights, out, in, [&](int column, int k, const __m512i(&fours)[4]) {
+    const int8_t* panel = &panels_[place_of(column, k, in)];
+    for (int i = 0; i < 4; ++i)
+      others |=
+          _mm512_cmpneq_epi32_mask(_mm512_load_si512(panel + 4 * i * kPanel), fours[i]);
+  });
+  return !others;
 }
 
 void PackedMatrix::multiply(const QuantizedRows& x, int rows, float* y, int y_stride,

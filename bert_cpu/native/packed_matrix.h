@@ -23,6 +23,9 @@ class PackedMatrix {
   PackedMatrix(const int8_t* weights, const float* scales, const float* bias, int out,
                int in);
 
+  // Whether its weights are these: (out, in).
+  bool has_weights(const int8_t* weights) const;
+
   // y[i] = epilogue(x[i] * W + bias) for rows [0, rows) of x. Rows of y are
   // `y_stride` apart, and as many as `out_padded` columns of each are written.
   void multiply(const QuantizedRows& x, int rows, float* y, int y_stride,
