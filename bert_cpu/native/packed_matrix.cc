@@ -99,74 +99,73 @@ bool PackedMatrix::has_weights(const int8_t* weights) const {
 
 void PackedMatrix::multiply(const QuantizedRows& x, int rows, float* y, int y_stride,
                             const Epilogue& epilogue) const {
-  const int blocks = (rows + kMostRows - 1) / kMostRows;
-  const int panels = out_padded / kPanel;
-  const size_t panel_size = size_t(kPanel) * in;
-  // A panel stays in the nearest cache while all rows pass it.
-  for (int panel = 0; panel < panels; ++panel) {
-    const int8_t* next = panels_.get() + std::min(panel + 1, panels - 1) * panel_size;
-    for (int block = 0; block < blocks; ++block) {
-      const int row = rows * block / blocks;
-      // Its first half, or its second one.
-      const int8_t* half = next + block % 2 * (panel_size / 2);
-      with_constant<kMostRows>(rows * (block + 1) / blocks - row, [&](auto count) {
-        tile<count>(x, row, panel, y, y_stride, epilogue, half);
-      });
-    }
-  }
-}
-
-template <int kRows>
-void PackedMatrix::tile(const QuantizedRows& x, int row, int panel, float* y,
-                        int y_stride, const Epilogue& epilogue,
-                        const int8_t* next) const {
-  alignas(64) int32_t sums[kRows][kPanel];
-  int8_product<kRows, kMostVectors, kAhead<kRows>>(
-      x.codes.get() + size_t(row) * in, in,
-      reinterpret_cast<const uint32_t*>(panels_.get() + size_t(panel) * kPanel * in),
-      kPanel, in / 4, nullptr, sums[0], kPanel, next);
-  const int column = panel * kPanel;
-  y += size_t(row) * y_stride + column;
-  const auto finish = [&](const auto& ending) {
-    finish_tile<kRows>(sums[0], x, row, column, y, y_stride, ending);
+  const auto end_in = [&](const auto& ending) {
+    multiply_and_end(x, rows, y, y_stride, ending);
   };
   // Endings have copies, which no number that is written can change: so they stay in
   // registers.
   if (epilogue.gelu) {
-    finish([gelu = *epilogue.gelu](__m512 value, int, int) { return gelu(value); });
+    end_in([gelu = *epilogue.gelu](__m512 value, int, int) { return gelu(value); });
   } else if (epilogue.residual) {
-    const int stride = epilogue.residual_stride;
-    const float* residual = epilogue.residual + size_t(row) * stride + column;
-    finish([=](__m512 value, int r, int at) {
-      return _mm512_add_ps(value, _mm512_loadu_ps(residual + size_t(r) * stride + at));
+    end_in([residual = epilogue.residual, stride = epilogue.residual_stride](
+               __m512 value, int row, int column) {
+      const float* place = residual + size_t(row) * stride + column;
+      return _mm512_add_ps(value, _mm512_loadu_ps(place));
     });
   } else {
-    finish([](__m512 value, int, int) { return value; });
+    end_in([](__m512 value, int, int) { return value; });
   }
 }
 
-template <int kRows, typename Ending>
-void PackedMatrix::finish_tile(const int32_t* sums, const QuantizedRows& x, int row,
-                               int column, float* y, int y_stride,
-                               const Ending& ending) const {
-  int32_t zeros[kRows];
-  float steps[kRows];
-  std::copy_n(&x.zero[row], kRows, zeros);
-  std::copy_n(&x.step[row], kRows, steps);
-  for (int at = 0; at < kPanel; at += 16) {
-    const __m512i column_sum = _mm512_load_si512(&sums_[column + at]);
-    const __m512 column_scale = _mm512_load_ps(&scales_[column + at]);
-    const __m512 bias = _mm512_load_ps(&bias_[column + at]);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(zeros[r]), column_sum);
-      const __m512i sum = _mm512_load_si512(sums + r * kPanel + at);
-      const __m512 exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, shift));
-      const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(steps[r]), column_scale);
-      const __m512 value = _mm512_fmadd_ps(exact, scale, bias);
-      _mm512_store_ps(y + size_t(r) * y_stride + at, ending(value, r, at));
+template <typename Ending>
+void PackedMatrix::multiply_and_end(const QuantizedRows& x, int rows, float* y,
+                                    int y_stride, const Ending& ending) const {
+  const int blocks = (rows + kMostRows - 1) / kMostRows;
+  const int panels = out_padded / kPanel;
+  const size_t panel_size = size_t(kPanel) * in;
+  // Of two tiles: while one is multiplied, the one before is finished.
+  alignas(64) int32_t tiles[2][kMostRows * kPanel];
+  struct Tile {
+    const int32_t* sums;
+    int row, column, vectors;
+  } done{};
+  const auto finish = [&](int vector) {
+    const int row = done.row + vector / kMostVectors;
+    const int column = done.column + 16 * (vector % kMostVectors);
+    const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(x.zero[row]),
+                                             _mm512_load_si512(&sums_[column]));
+    const __m512i sum = _mm512_load_si512(done.sums + 16 * vector);
+    const __m512 exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, shift));
+    const __m512 scale =
+        _mm512_mul_ps(_mm512_set1_ps(x.step[row]), _mm512_load_ps(&scales_[column]));
+    const __m512 value = _mm512_fmadd_ps(exact, scale, _mm512_load_ps(&bias_[column]));
+    _mm512_store_ps(y + size_t(row) * y_stride + column, ending(value, row, column));
+  };
+  const auto finish_some = [&](int vector) {
+    if (vector < done.vectors) finish(vector);
+  };
+  // A panel stays in the nearest cache while all rows pass it.
+  for (int panel = 0; panel < panels; ++panel) {
+    const int8_t* columns = panels_.get() + panel * panel_size;
+    const int8_t* next = panels_.get() + std::min(panel + 1, panels - 1) * panel_size;
+    for (int block = 0; block < blocks; ++block) {
+      const int row = rows * block / blocks;
+      const int count = rows * (block + 1) / blocks - row;
+      // Its first half, or its second one.
+      const int8_t* half = next + block % 2 * (panel_size / 2);
+      int32_t* sums = tiles[done.sums == tiles[0]];
+      with_constant<kMostRows>(count, [&](auto constant) {
+        int8_product<constant, kMostVectors, kAhead<constant>>(
+            x.codes.get() + size_t(row) * in, in,
+            reinterpret_cast<const uint32_t*>(columns), kPanel, in / 4, nullptr, sums,
+            kPanel, half, finish_some);
+      });
+      // Of a narrow matrix, the product has not left time for all.
+      for (int v = in / (4 * kFours); v < done.vectors; ++v) finish(v);
+      done = {sums, row, panel * kPanel, count * kMostVectors};
     }
   }
+  for (int v = 0; v < done.vectors; ++v) finish(v);
 }
 
 }  // namespace bert_cpu

@@ -36,13 +36,10 @@ class PackedMatrix {
   const int out_padded;
 
  private:
-  template <int kRows>
-  void tile(const QuantizedRows& x, int row, int panel, float* y, int y_stride,
-            const Epilogue& epilogue, const int8_t* next) const;
-
-  template <int kRows, typename Ending>
-  void finish_tile(const int32_t* sums, const QuantizedRows& x, int row, int column,
-                   float* y, int y_stride, const Ending& ending) const;
+  // With the epilogue as a function of 16 numbers, their row and first column.
+  template <typename Ending>
+  void multiply_and_end(const QuantizedRows& x, int rows, float* y, int y_stride,
+                        const Ending& ending) const;
 
   // Panels of 64 columns; in each, for 4 numbers of a row, 64 columns of 4 bytes.
   Aligned<int8_t> panels_;
