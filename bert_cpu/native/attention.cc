@@ -17,45 +17,61 @@ constexpr float kPerTwo = 1.44269504f;  // Of e.
 // The largest share of a query has the code 255: its logarithm.
 constexpr float kLogOfMost = 7.9943534f;
 
-// Of one query and head, from its products with the keys' codes: the shares of softmax
-// that are not divided by their sum, each times its value's step, as 8 bits. Where a
-// value is small, so is what its share is rounded by.
+// Of some queries and a head, from their products with the keys' codes: the shares of
+// softmax that are not divided by their sum, each times its value's step, as 8 bits.
+// Where a value is small, so is what its share is rounded by.
 //
+// Queries take turns: none waits for what it has just computed, and what is of a key is
+// read once for all.
+//
+// products: become the scores, those and the shares `stride` from query to query.
 // addends: the penalties and the values' logarithms; scales: 1 / the values' steps. All
-// are there for `length` up to a multiple of 32.
-// Returns the sum of the shares, in units of the codes.
-float share(const int32_t* products, float query_step, const float* key_steps,
-            const float* addends, const float* scales, int length, float* scores,
-            uint8_t* shares) {
-  const __m512 step = _mm512_set1_ps(kPerTwo * query_step);
-  __m512 most[2] = {_mm512_set1_ps(-3e38f), _mm512_set1_ps(-3e38f)};
-  for (int first = 0; first < length; first += 32)
-    for (int i : {0, 1}) {
-      const int at = first + 16 * i;
-      const __m512 score =
-          _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(products + at)),
-                          _mm512_mul_ps(step, _mm512_load_ps(key_steps + at)),
-                          _mm512_load_ps(addends + at));
-      most[i] = _mm512_max_ps(most[i], score);
-      _mm512_store_ps(scores + at, score);
-    }
-  const __m512 highest = _mm512_set1_ps(
-      _mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])) - kLogOfMost);
-  __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  for (int first = 0; first < length; first += 32) {
-    __m512i codes[2];
-    for (int i : {0, 1}) {
-      const int at = first + 16 * i;
-      const __m512 power =
-          power_of_two(_mm512_sub_ps(_mm512_load_ps(scores + at), highest));
-      sums[i] = _mm512_fmadd_ps(power, _mm512_load_ps(scales + at), sums[i]);
-      codes[i] = _mm512_cvtps_epi32(power);
-    }
-    _mm256_store_si256(
-        reinterpret_cast<__m256i*>(shares + first),
-        _mm512_castsi512_si256(unsigned_bytes(codes[0], codes[1], codes[0], codes[1])));
+//   are there for `length` up to a multiple of 32.
+// sums: of the shares of each query, in units of the codes.
+template <int kQueries>
+void share(int32_t* products, int stride, const float* query_steps,
+           const float* key_steps, const float* addends, const float* scales,
+           int length, uint8_t* shares, float* sums) {
+  __m512 step[kQueries], highest[kQueries], sum[kQueries];
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q) {
+    step[q] = _mm512_set1_ps(kPerTwo * query_steps[q]);
+    highest[q] = _mm512_set1_ps(-3e38f);
+    sum[q] = _mm512_setzero_ps();
   }
-  return _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
+  const int vectors = round_up(length, 32) / 16;
+  for (int v = 0; v < vectors; ++v) {
+    const __m512 key_step = _mm512_load_ps(key_steps + 16 * v);
+    const __m512 addend = _mm512_load_ps(addends + 16 * v);
+#pragma GCC unroll 8
+    for (int q = 0; q < kQueries; ++q) {
+      int32_t* place = products + q * stride + 16 * v;
+      const __m512 score = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(place)),
+                                           _mm512_mul_ps(step[q], key_step), addend);
+      highest[q] = _mm512_max_ps(highest[q], score);
+      _mm512_store_ps(place, score);
+    }
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q)
+    highest[q] = _mm512_set1_ps(_mm512_reduce_max_ps(highest[q]) - kLogOfMost);
+  for (int first = 0; first < 16 * vectors; first += 32)
+#pragma GCC unroll 8
+    for (int q = 0; q < kQueries; ++q) {
+      __m512i codes[2];
+      for (int i : {0, 1}) {
+        const int at = first + 16 * i;
+        const __m512 score = _mm512_load_ps(products + q * stride + at);
+        const __m512 power = power_of_two(_mm512_sub_ps(score, highest[q]));
+        sum[q] = _mm512_fmadd_ps(power, _mm512_load_ps(scales + at), sum[q]);
+        codes[i] = _mm512_cvtps_epi32(power);
+      }
+      _mm256_store_si256(reinterpret_cast<__m256i*>(shares + q * stride + first),
+                         _mm512_castsi512_si256(
+                             unsigned_bytes(codes[0], codes[1], codes[0], codes[1])));
+    }
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q) sums[q] = _mm512_reduce_add_ps(sum[q]);
 }
 
 template <int kQueries, int kVectors>
@@ -91,12 +107,10 @@ void attend_some(const QuantizedQueries& queries, int row, int head,
     });
   }
   float sums[kQueries];
-  for (int q = 0; q < kQueries; ++q)
-    sums[q] =
-        share(&scratch.products[size_t(q) * padded],
-              queries.steps[size_t(head) * queries.rows + row + q],
-              &past.key_steps[place], scratch.addends.get(), &past.value_scales[place],
-              length, scratch.scores.get(), &scratch.shares[size_t(q) * padded]);
+  share<kQueries>(scratch.products.get(), padded,
+                  &queries.steps[size_t(head) * queries.rows + row],
+                  &past.key_steps[place], scratch.addends.get(),
+                  &past.value_scales[place], length, scratch.shares.get(), sums);
   for (int at = 0; at < size; at += 16 * kMostVectors) {
     with_constant<kMostVectors>(
         std::min(kMostVectors, (size - at) / 16), [&](auto count) {
@@ -111,7 +125,6 @@ void attend_some(const QuantizedQueries& queries, int row, int head,
 
 AttentionScratch::AttentionScratch(int length)
     : products(make_unset<int32_t>(size_t(kMostRows) * round_up(length, 32))),
-      scores(make_unset<float>(round_up(length, 32))),
       addends(make_unset<float>(round_up(length, 32))),
       shares(make_unset<uint8_t>(size_t(kMostRows) * round_up(length, 32))) {}
 

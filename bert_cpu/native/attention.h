@@ -15,8 +15,8 @@ namespace bert_cpu {
 struct AttentionScratch {
   explicit AttentionScratch(int length);
 
-  Aligned<int32_t> products;
-  Aligned<float> scores, addends;
+  Aligned<int32_t> products;  // Then the scores, as float32.
+  Aligned<float> addends;
   Aligned<uint8_t> shares;
 };
 
