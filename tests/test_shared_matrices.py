@@ -6,7 +6,14 @@ import sys
 
 import numpy as np
 import pytest
-from kernel_models import BUCKETS, LENGTHS, needs_kernel, open_both, outputs, write_model
+from kernel_models import (
+    BUCKETS,
+    LENGTHS,
+    needs_kernel,
+    open_both,
+    outputs,
+    write_model,
+)
 
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.tasks.classify import Classify
