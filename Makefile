@@ -138,7 +138,7 @@ bench: $(BENCH_INSTALLED) ## Race ours against the peers: hours; ARGS="--only 'o
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(BENCH_INSTALLED) ## Race a part of it, in 3 minutes (6 the first time)
+bench-quick: $(BENCH_INSTALLED) ## Race a part of it, in 2 minutes (6 the first time)
 	@$(BIN)/python -m bench --quick $(ARGS)
 
 .PHONY: bench-task

@@ -24,7 +24,7 @@ JOBS = {
         fine_tuning,
     )
 }
-# What `make bench-quick` does: three minutes, and three more to make its model once.
+# What `make bench-quick` does: two minutes, and two more to make its model once.
 QUICK_JOBS = ("float32 training step", "one answer", "cold start", "preparing")
 # Not raced: ours alone, as what it is given grows.
 GROWTH = "growth"

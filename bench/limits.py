@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.contestant import ContestantFailed
+from bench.contestant import Contestant, ContestantFailed
 from bench.workplace import Workplace
 
 _WHO = ("kernels of ours", "kernels of the peers")
@@ -18,6 +18,9 @@ UNITS = {
 def measure_limits(workplace: Workplace, rounds: int) -> dict[str, dict[str, Any]]:
     """Measures matrix products in each precision, and memory bandwidth.
 
+    Libraries are imported once for all of it, as that takes longer than measuring;
+    and again behind a kernel that failed.
+
     Args:
         workplace: where.
         rounds: tries of each kernel, of which the best counts.
@@ -26,25 +29,33 @@ def measure_limits(workplace: Workplace, rounds: int) -> dict[str, dict[str, Any
         "float32", "bfloat16", "int8" and "memory" -> `value`, `unit`, `kernel`,
         `rates` (of all kernels) and `notes` (what could not be measured).
     """
+    rates: dict[str, dict[str, float]] = {kind: {} for kind in UNITS}
+    notes: dict[str, list[str]] = {kind: [] for kind in UNITS}
+    for who in _WHO:
+        left = list(UNITS)
+        while left:
+            with workplace.start(who) as contestant:
+                try:
+                    while left:
+                        kind = left.pop(0)
+                        rates[kind] |= _rates(contestant, kind, rounds)
+                except ContestantFailed as failure:
+                    notes[kind].append(str(failure))
     limits = {}
-    for kind, unit in UNITS.items():
-        rates: dict[str, float] = {}
-        notes = []
-        for who in _WHO:
-            try:
-                with workplace.start(who) as contestant:
-                    contestant.ask("prepare", _DEADLINE_SECONDS, given={"kind": kind})
-                    answer = contestant.ask("run", _DEADLINE_SECONDS, count=rounds)
-                    rates |= answer["extras"]["rates"]
-            except ContestantFailed as failure:
-                notes.append(str(failure))
-        if rates:
-            kernel = max(rates, key=lambda name: rates[name])
+    for kind, found in rates.items():
+        if found:
+            kernel = max(found, key=lambda name: found[name])
             limits[kind] = {
-                "value": rates[kernel],
-                "unit": unit,
+                "value": found[kernel],
+                "unit": UNITS[kind],
                 "kernel": kernel,
-                "rates": rates,
-                "notes": notes,
+                "rates": found,
+                "notes": notes[kind],
             }
     return limits
+
+
+def _rates(contestant: Contestant, kind: str, rounds: int) -> dict[str, float]:
+    contestant.ask("prepare", _DEADLINE_SECONDS, given={"kind": kind})
+    answer = contestant.ask("run", _DEADLINE_SECONDS, count=rounds)
+    return answer["extras"]["rates"]
