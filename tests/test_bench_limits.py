@@ -1,12 +1,9 @@
 """The machine's limits: the best of all kernels, whichever of them fail."""
 
-import os
-import pathlib
-import sys
+from fake_workplace import fake_workplace
 
 from bench.contestants import Entry
 from bench.limits import measure_limits
-from bench.workplace import Workplace
 
 
 def test_a_kernel_that_dies_takes_no_other_with_it(tmp_path, monkeypatch):
@@ -16,14 +13,7 @@ def test_a_kernel_that_dies_takes_no_other_with_it(tmp_path, monkeypatch):
         name: Entry("fake_kernels", "ours")
         for name in ("kernels of ours", "kernels of the peers")
     }
-    workplace = Workplace(
-        {"ours": sys.executable},
-        tuple(os.sched_getaffinity(0)),
-        tmp_path,
-        entries,
-        (str(pathlib.Path(__file__).parent),),
-    )
-    limits = measure_limits(workplace, 3)
+    limits = measure_limits(fake_workplace(tmp_path, entries), 3)
     assert list(limits) == ["float32", "memory"]
     assert limits["float32"] | {"rates": None} == {
         "value": 3.0,

@@ -1,12 +1,10 @@
 """A race asks in turn, compares first, and turns failures into rows."""
 
 import dataclasses
-import os
-import pathlib
-import sys
 
 import numpy as np
 import pytest
+from fake_workplace import fake_workplace
 from tuned_machine import TUNED
 
 from bench.agreement import agreement
@@ -19,7 +17,6 @@ from bench.race import race
 from bench.read_tuned import read_tuned
 from bench.share_of_limit import share_of_limit
 from bench.take_turns import Turn
-from bench.workplace import Workplace
 from bert_cpu.hardware.cpu import read_hardware
 from bert_cpu.hardware.machine import describe_machine
 from bert_cpu.hardware.profile import choose_profile
@@ -32,13 +29,7 @@ def fake(**options):
 
 
 def race_fakes(tmp_path, entries, rounds=2, **fields):
-    workplace = Workplace(
-        {"ours": sys.executable},
-        tuple(os.sched_getaffinity(0)),
-        tmp_path,
-        entries,
-        (str(pathlib.Path(__file__).parent),),
-    )
+    workplace = fake_workplace(tmp_path, entries)
     peers = tuple(name for name in entries if name != "us")
     fields = {"turn_seconds": 0.001, "deadline_seconds": 30.0} | fields
     case = Case("job", "case", "ms", "us", peers, {}, **fields)
