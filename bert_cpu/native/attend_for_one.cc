@@ -34,7 +34,7 @@ AttendForOne::AttendForOne(int length, int hidden, int heads)
       scores_(make_aligned<float>(size_t(heads) * padded_length_)),
       mixed_(make_unset<float>(size_t(heads) * hidden)) {}
 
-void AttendForOne::operator()(const PastWeights& past, const float* query,
+void AttendForOne::operator()(const Int8Matrix& past, const float* query,
                               const float* x, int rows, int stride,
                               const float* penalty, float* attended) {
   read_queries(past, query);
@@ -60,7 +60,7 @@ void AttendForOne::operator()(const PastWeights& past, const float* query,
   read_values(past, attended);
 }
 
-void AttendForOne::read_queries(const PastWeights& past, const float* query) {
+void AttendForOne::read_queries(const Int8Matrix& past, const float* query) {
   for (int i = 0; i < hidden_; ++i) factors_[i] = query[i] * past.scales[i];
   for (int head = 0; head < heads_; ++head)
     for (int column = 0; column < hidden_; column += 16 * kMostColumns)
@@ -70,7 +70,7 @@ void AttendForOne::read_queries(const PastWeights& past, const float* query) {
 }
 
 template <int kVectors>
-void AttendForOne::read_query(const PastWeights& past, int head, int column) {
+void AttendForOne::read_query(const Int8Matrix& past, int head, int column) {
   __m512 sums[kVectors]{};
   const int first = head * head_size_;
   for (int i = first; i < first + head_size_; ++i) {
@@ -158,7 +158,7 @@ void AttendForOne::mix(const float* x, int rows, int stride, int head, int row) 
   }
 }
 
-void AttendForOne::read_values(const PastWeights& past, float* attended) {
+void AttendForOne::read_values(const Int8Matrix& past, float* attended) {
   // A head has a multiple of 16 numbers.
   for (int i = 0; i < hidden_; i += kSome) {
     const float* mixed = &mixed_[size_t(i / head_size_) * hidden_];

@@ -5,26 +5,19 @@
 // mixture of the rows, and c. So both matrices meet one vector a head, not all rows.
 #pragma once
 
-#include <cstdint>
-
 #include "aligned.h"
+#include "int8_matrix.h"
 
 namespace bert_cpu {
-
-// int8 weights of keys and values, as the model's file has them.
-struct PastWeights {
-  const int8_t* weights;  // (2 * hidden, hidden), keys' rows before values'.
-  const float* scales;    // (2 * hidden)
-  const float* bias;      // (2 * hidden), or null.
-};
 
 class AttendForOne {
  public:
   AttendForOne(int length, int hidden, int heads);
 
-  // query: (hidden), heads one behind the other; x: `rows` rows of `hidden` numbers,
+  // past: of keys and values, (2 * hidden, hidden), keys' rows before values'; query:
+  // (hidden), heads one behind the other; x: `rows` rows of `hidden` numbers,
   // `stride` apart; penalty: of each row, up to a multiple of 16; attended: (hidden).
-  void operator()(const PastWeights& past, const float* query, const float* x, int rows,
+  void operator()(const Int8Matrix& past, const float* query, const float* x, int rows,
                   int stride, const float* penalty, float* attended);
 
  private:
@@ -33,10 +26,10 @@ class AttendForOne {
   template <int kHeads>
   void mix(const float* x, int rows, int stride, int head, int row);
   template <int kVectors>
-  void read_query(const PastWeights& past, int head, int column);
-  void read_queries(const PastWeights& past, const float* query);
+  void read_query(const Int8Matrix& past, int head, int column);
+  void read_queries(const Int8Matrix& past, const float* query);
   void share(int rows, const float* penalty);
-  void read_values(const PastWeights& past, float* attended);
+  void read_values(const Int8Matrix& past, float* attended);
 
   const int hidden_, heads_, head_size_, padded_length_;
   Aligned<float> factors_;  // (hidden), the query times the keys' scales.

@@ -26,30 +26,24 @@
 namespace bert_cpu {
 namespace {
 
-const float* scales_of(const Graph& graph, const FoundMatrix& found) {
-  const auto* params = static_cast<const TfLiteAffineParams*>(
-      graph.tensor(found.weights).quantization.params);
-  return params->scale->data;
-}
-
-const int8_t* weights_of(const Graph& graph, const FoundMatrix& found) {
-  return static_cast<const int8_t*>(graph.tensor(found.weights).data);
+Int8Matrix matrix_of(const Graph& graph, const FoundMatrix& found) {
+  const TfLiteTensor& weights = graph.tensor(found.weights);
+  const auto* params =
+      static_cast<const TfLiteAffineParams*>(weights.quantization.params);
+  return {static_cast<const int8_t*>(weights.data), params->scale->data,
+          graph.floats(found.bias, found.out), found.out, found.in};
 }
 
 // A sequence has 512 tokens at most, and a thread takes two or more.
 constexpr int kMostThreads = 256;
 
-// What a packed matrix is made of: the place of its weights in the file, which all
-// signatures share, and the bytes of its scales and bias. The converter keeps equal
-// weights once, though their scales or biases differ.
-using Content = std::pair<const void*, std::string>;
+// Tells matrices of a file apart: by the place of the weights, which all signatures
+// share, and by the numbers. The converter keeps equal weights once, though their
+// scales or biases differ.
+using Content = std::pair<const int8_t*, std::string>;
 
-Content content_of(const Graph& graph, const FoundMatrix& found) {
-  const size_t bytes = sizeof(float) * found.out;
-  std::string numbers(reinterpret_cast<const char*>(scales_of(graph, found)), bytes);
-  if (const float* bias = graph.floats(found.bias, found.out))
-    numbers.append(reinterpret_cast<const char*>(bias), bytes);
-  return {graph.tensor(found.weights).data, std::move(numbers)};
+Content content_of(const Int8Matrix& matrix) {
+  return {matrix.weights, matrix.numbers()};
 }
 
 struct State {
@@ -58,24 +52,22 @@ struct State {
   // Packs those that no signature has packed yet, side by side.
   void pack(const Graph& graph, const std::vector<FoundMatrix>& found) {
     struct Job {
-      FoundMatrix found;
+      Int8Matrix matrix;
       std::shared_ptr<const PackedMatrix>* packed;
     };
     std::vector<Job> jobs;
     for (const FoundMatrix& each : found) {
-      const auto [place, is_new] = matrices.try_emplace(content_of(graph, each));
-      if (is_new) jobs.push_back({each, &place->second});
+      const Int8Matrix matrix = matrix_of(graph, each);
+      const auto [place, is_new] = matrices.try_emplace(content_of(matrix));
+      if (is_new) jobs.push_back({matrix, &place->second});
     }
     Shared work;
     std::atomic<bool> fails{false};
     team.run([&](int) {
       work.each(static_cast<int>(jobs.size()), 1, [&](int i, int) {
-        const FoundMatrix& found = jobs[i].found;
         // Whoever waits for this one must not wait for ever.
         try {
-          *jobs[i].packed =
-              share_matrix(weights_of(graph, found), scales_of(graph, found),
-                           graph.floats(found.bias, found.out), found.out, found.in);
+          *jobs[i].packed = share_matrix(jobs[i].matrix);
         } catch (const std::bad_alloc&) {
           fails = true;
         }
@@ -88,7 +80,7 @@ struct State {
 
   std::shared_ptr<const PackedMatrix> matrix(const Graph& graph,
                                              const FoundMatrix& found) {
-    return matrices.at(content_of(graph, found));
+    return matrices.at(content_of(matrix_of(graph, found)));
   }
 
   TfLiteDelegate delegate{};
@@ -166,9 +158,7 @@ class Kernel {
       Block block{};
       if (found.query) {
         block.query = state_.matrix(graph, *found.query);
-        block.past = {weights_of(graph, found.projections),
-                      scales_of(graph, found.projections),
-                      graph.floats(found.projections.bias, found.projections.out)};
+        block.past = matrix_of(graph, found.projections);
       } else {
         block.projections = state_.matrix(graph, found.projections);
       }

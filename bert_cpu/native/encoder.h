@@ -29,7 +29,7 @@ struct Block {
   // In place of it, in a last block that serves the first row alone: that row's query,
   // and what keys and values would be made by.
   std::shared_ptr<const PackedMatrix> query;
-  PastWeights past{};
+  Int8Matrix past{};
   std::shared_ptr<const PackedMatrix> attention_output;
   LayerNorm attention_norm;
   std::shared_ptr<const PackedMatrix> intermediate;

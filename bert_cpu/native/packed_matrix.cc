@@ -61,21 +61,20 @@ size_t place_of(int column, int k, int in) {
 
 }  // namespace
 
-PackedMatrix::PackedMatrix(const int8_t* weights, const float* scales,
-                           const float* bias, int out, int in)
-    : out(out),
-      in(in),
+PackedMatrix::PackedMatrix(const Int8Matrix& matrix)
+    : out(matrix.out),
+      in(matrix.in),
       out_padded(round_up(out, kPanel)),
       panels_(out == out_padded ? make_unset<int8_t>(size_t(out) * in)
                                 : make_aligned<int8_t>(size_t(out_padded) * in)),
       sums_(make_aligned<int32_t>(out_padded)),
       scales_(make_aligned<float>(out_padded)),
       bias_(make_aligned<float>(out_padded)) {
-  std::copy_n(scales, out, scales_.get());
-  if (bias) std::copy_n(bias, out, bias_.get());
+  std::copy_n(matrix.scales, out, scales_.get());
+  if (matrix.bias) std::copy_n(matrix.bias, out, bias_.get());
   const __m512i ones = _mm512_set1_epi8(1);
   __m512i sum = _mm512_setzero_si512();
-  each_fours(weights, out, in, [&](int column, int k, const __m512i(&fours)[4]) {
+  each_fours(matrix.weights, out, in, [&](int column, int k, const __m512i(&fours)[4]) {
     int8_t* panel = &panels_[place_of(column, k, in)];
     if (k == 0) sum = _mm512_setzero_si512();
     for (int i = 0; i < 4; ++i) {

@@ -5,6 +5,7 @@
 
 #include "aligned.h"
 #include "gelu_table.h"
+#include "int8_matrix.h"
 #include "quantized_rows.h"
 
 namespace bert_cpu {
@@ -19,9 +20,8 @@ struct Epilogue {
 
 class PackedMatrix {
  public:
-  // weights: (out, in), `in` a multiple of 16; scales and bias: (out).
-  PackedMatrix(const int8_t* weights, const float* scales, const float* bias, int out,
-               int in);
+  // `in` is a multiple of 16.
+  explicit PackedMatrix(const Int8Matrix& matrix);
 
   // Whether its weights are these: (out, in).
   bool has_weights(const int8_t* weights) const;

@@ -9,7 +9,7 @@
 namespace bert_cpu {
 namespace {
 
-// Its shape, and the bytes of its scales and bias. Weights are compared one by one.
+// Its shape and its numbers. Weights are compared one by one.
 using Key = std::tuple<int, int, std::string>;
 
 class SharedMatrices {
@@ -44,18 +44,13 @@ SharedMatrices& shared() {
 
 }  // namespace
 
-std::shared_ptr<const PackedMatrix> share_matrix(const int8_t* weights,
-                                                 const float* scales, const float* bias,
-                                                 int out, int in) {
-  const size_t bytes = sizeof(float) * out;
-  std::string numbers(reinterpret_cast<const char*>(scales), bytes);
-  if (bias) numbers.append(reinterpret_cast<const char*>(bias), bytes);
-  const Key key(out, in, std::move(numbers));
-  for (auto& matrix : shared().find(key))
-    if (matrix->has_weights(weights)) return std::move(matrix);
-  auto matrix = std::make_shared<const PackedMatrix>(weights, scales, bias, out, in);
-  shared().add(key, matrix);
-  return matrix;
+std::shared_ptr<const PackedMatrix> share_matrix(const Int8Matrix& matrix) {
+  const Key key(matrix.out, matrix.in, matrix.numbers());
+  for (auto& known : shared().find(key))
+    if (known->has_weights(matrix.weights)) return std::move(known);
+  auto packed = std::make_shared<const PackedMatrix>(matrix);
+  shared().add(key, packed);
+  return packed;
 }
 
 }  // namespace bert_cpu

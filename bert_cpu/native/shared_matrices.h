@@ -12,8 +12,6 @@ namespace bert_cpu {
 
 // As the constructor of `PackedMatrix` would make it, unless one that is the same bit
 // by bit is in use already. Any number of threads may ask at once.
-std::shared_ptr<const PackedMatrix> share_matrix(const int8_t* weights,
-                                                 const float* scales, const float* bias,
-                                                 int out, int in);
+std::shared_ptr<const PackedMatrix> share_matrix(const Int8Matrix& matrix);
 
 }  // namespace bert_cpu
