@@ -1,4 +1,4 @@
-"""Text to answers, by files that are what they were, without TensorFlow."""
+"""Text to answers, as longhand has them, without TensorFlow."""
 
 import dataclasses
 import json
@@ -7,7 +7,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -15,21 +14,16 @@ import tiny_bundle
 import tiny_model
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tiny_model import logits_of
 
-from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.example import Example
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
-from bert_cpu.runtime.run_windows import run_windows
 from bert_cpu.runtime.tflite_model import TFLiteModel
 from bert_cpu.serving.answer import answer_texts, open_model
 from bert_cpu.serving.tell_unknown import tell_unknown
-from bert_cpu.task import Task
 from bert_cpu.task_catalog import restore_task
 from bert_cpu.tasks.classify import softmax
-from bert_cpu.text.tokenizer_parts import PARTS, write_parts
-from bert_cpu.text.windows import Reading
 
 TEXT = "A quiet, LOVELY film"
 # Written by hand from WORDS: the comma is unknown.
@@ -59,12 +53,6 @@ def copied(run_dir, tmp_path):
 def pair_model(copied):
     tiny_model.edit_model(copied, text_pair=True)
     return TFLiteModel.open(copied, restore_task, threads=1)
-
-
-def logits_of(model, text, text_pair=None):
-    """The outputs that an answer of one window comes from."""
-    (outputs,) = model.answer_example(Example(text, text_pair, None, "")).outputs
-    return outputs["logits"]
 
 
 def test_text_is_tokenized_and_run_as_longhand_does(run_dir, weights):
@@ -157,38 +145,6 @@ def test_an_answer_comes_with_its_tokens_and_outputs(run_dir):
     assert (empty.reading.windows, empty.outputs) == ([], [])
 
 
-class FakeInterpreter:
-    """Its outputs tell what they are of, with a row for each token of padding."""
-
-    def run_ids(self, input_ids, token_type_ids):
-        rows = np.zeros((8, 2), np.float32)
-        rows[: len(input_ids), 0] = input_ids
-        rows[: len(input_ids), 1] = token_type_ids
-        return {"rows": rows, "sum": np.float32([np.sum(input_ids)])}
-
-
-class EveryToken(Task):
-    per_token = frozenset({"rows"})
-
-
-def window(ids, type_ids):
-    return types.SimpleNamespace(ids=ids, type_ids=type_ids)
-
-
-def test_every_window_is_run_and_what_has_a_row_a_token_loses_its_padding():
-    reading = Reading([window([2, 5, 3], [0, 0, 0]), window([2, 3], [0, 1])], False)
-    first, second = run_windows(FakeInterpreter(), EveryToken(), reading)
-    assert first["rows"].tolist() == [[2, 0], [5, 0], [3, 0]]
-    assert second["rows"].tolist() == [[2, 0], [3, 1]]
-    assert (first["sum"], second["sum"]) == ([10], [5])
-
-
-def test_a_text_that_is_read_by_itself_is_run_by_itself():
-    reading = Reading([window([2, 3], [0, 0])], False, window([2, 7, 3], [0, 0, 0]))
-    (outputs,) = run_windows(FakeInterpreter(), Task(), reading)
-    assert (outputs["sum"], outputs["pair_sum"]) == ([5], [12])
-
-
 def test_softmax_stays_finite_for_huge_logits():
     np.testing.assert_allclose(softmax(np.float32([1e30, 0])), [1, 0])
     np.testing.assert_allclose(softmax(np.float32([-2e4, -2e4])), [0.5, 0.5])
@@ -217,26 +173,6 @@ def test_answers_come_as_texts_are_read(run_dir):
     assert next(answer_texts(run_dir, texts(), threads=1)).text == TEXT
 
 
-def test_run_directory_and_tflite_directory_answer_alike(run_dir):
-    (one,) = answer_texts(run_dir, [(TEXT, None)], threads=1)
-    (two,) = answer_texts(str(run_dir / "tflite"), [(TEXT, None)], threads=1)
-    assert one == two
-
-
-def test_variant_can_be_chosen(run_dir):
-    full, small = (open_model(run_dir, 1, name) for name in ("float32", "int8"))
-    assert (full.variant, small.variant) == ("float32", "int8")
-    difference = np.abs(logits_of(full, TEXT) - logits_of(small, TEXT)).max()
-    assert 0 < difference < 0.2
-
-
-def test_one_variant_alone_is_enough(copied):
-    (copied / "int8.tflite").unlink()
-    (copied / "labels.txt").unlink()
-    model = TFLiteModel.open(copied, restore_task, threads=1)
-    assert logits_of(model, TEXT).shape == (3,)
-
-
 def test_answering_imports_no_training_library(run_dir, project_dir):
     program = (
         "import sys\n"
@@ -257,19 +193,6 @@ def test_answering_imports_no_training_library(run_dir, project_dir):
     assert imported == "[]"
     # LiteRT greets on standard error, which belongs to our own messages.
     assert result.stderr == ""
-
-
-def test_missing_run_is_said(tmp_path):
-    with pytest.raises(UserError, match=r"no directory '.*nowhere'"):
-        open_model(tmp_path / "nowhere")
-
-
-def test_run_that_was_not_converted_is_told_how(tmp_path):
-    with pytest.raises(UserError, match="is no run that could be converted"):
-        open_model(tmp_path)
-    (tmp_path / "bundle").mkdir()
-    with pytest.raises(UserError, match=f"make tflite NAME={tmp_path.name}` first"):
-        open_model(tmp_path)
 
 
 def test_no_text_is_refused(run_dir):
@@ -294,29 +217,6 @@ def test_half_a_surrogate_pair_is_refused(run_dir):
         open_model(run_dir, 1).answer("film \ud83d")
 
 
-@pytest.fixture
-def in_parts(copied):
-    """The same with its tokenizer in two files, and without the whole one."""
-    tokenizer = Tokenizer.from_file(str(copied / "tokenizer.json"))
-    assert write_parts(tokenizer, copied)
-    (copied / "tokenizer.json").unlink()
-    names = [path.name for path in copied.iterdir() if path.name != "model.json"]
-    tiny_model.edit_model(copied, files=storage.describe_files(copied, names))
-    return copied
-
-
-def test_a_tokenizer_in_parts_reads_alike_and_is_checked(in_parts, run_dir):
-    model, other = open_model(in_parts, threads=1), open_model(run_dir, threads=1)
-    for text in (TEXT, "film [MASK] 😀", "a " * 30):
-        np.testing.assert_array_equal(logits_of(model, text), logits_of(other, text))
-    for name in PARTS:
-        content = (in_parts / name).read_bytes()
-        (in_parts / name).write_bytes(content[:-1] + b" ")
-        with pytest.raises(UserError, match=rf"{name}' has sha256 .*make tflite"):
-            open_model(in_parts)
-        (in_parts / name).write_bytes(content)
-
-
 def test_tokens_and_those_that_are_unknown_are_counted(run_dir, capsys):
     model = open_model(run_dir, threads=1)
     model.answer("lovely film")
@@ -329,43 +229,6 @@ def test_tokens_and_those_that_are_unknown_are_counted(run_dir, capsys):
     assert capsys.readouterr().err == (
         "22.2% of the texts' tokens are unknown to the model's vocabulary\n"
     )
-
-
-@pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])
-def test_missing_file_is_named(copied, name):
-    (copied / name).unlink()
-    with pytest.raises(UserError, match=rf"{name}' is missing.*make tflite"):
-        TFLiteModel.open(copied, restore_task)
-
-
-@pytest.mark.parametrize("name", ["float32.tflite", "tokenizer.json"])
-def test_changed_file_is_named(copied, name):
-    content = bytearray((copied / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (copied / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name}' has sha256 .*make tflite"):
-        TFLiteModel.open(copied, restore_task)
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"version": 2}, r"version 2, .*version 1 is read here"),
-        ({"format": "other"}, r"format 'other'"),
-        ({"labels": None}, r"has no 'labels'"),
-        ({"chosen": "../float32"}, r"has no '\.\./float32\.tflite'.*float32, int8"),
-        ({"task": "translate"}, r"task 'translate'.*answers: answer, classify, "),
-    ],
-)
-def test_description_that_does_not_fit_is_refused(copied, change, message):
-    tiny_model.edit_model(copied, **change)
-    with pytest.raises(UserError, match=message):
-        open_model(copied)
-
-
-def test_unknown_variant_is_refused(run_dir):
-    with pytest.raises(UserError, match=r"no 'int4\.tflite'.*float32, int8"):
-        open_model(run_dir, variant="int4")
 
 
 def _longhand(weights, ids, types):

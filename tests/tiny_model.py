@@ -5,6 +5,7 @@ import shutil
 
 import tiny_bundle
 
+from bert_cpu.example import Example
 from bert_cpu.tasks.classify import Classify
 
 
@@ -43,3 +44,9 @@ def edit_model(directory, **changes):
     model = json.loads(path.read_text()) | changes
     model = {key: value for key, value in model.items() if value is not None}
     path.write_text(json.dumps(model))
+
+
+def logits_of(model, text, text_pair=None):
+    """The outputs that an answer of one window comes from."""
+    (outputs,) = model.answer_example(Example(text, text_pair, None, "")).outputs
+    return outputs["logits"]
