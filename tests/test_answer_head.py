@@ -127,4 +127,5 @@ def test_the_head_learns_where_the_answer_is(encoder):
     assert losses[-1] < 0.1 < losses[0]
     logits = model(FEATURES)["logits"].numpy()
     np.testing.assert_array_equal(logits[0].argmax(0), [3, 4])
-    np.testing.assert_array_equal(logits[1].argmax(0), [0, 0])
+    # What padding gets means nothing.
+    np.testing.assert_array_equal(logits[1, :5].argmax(0), [0, 0])
