@@ -8,6 +8,8 @@ from loop_run import At, Run, press
 
 from bert_cpu.errors import Interrupted
 from bert_cpu.training import loop
+from bert_cpu.training.checkpoint import Progress
+from bert_cpu.training.clock import Clock
 from bert_cpu.training.schedule import WarmupLinearDecay
 
 
@@ -22,7 +24,7 @@ def manifest(directory):
     return tiny_run.prepare(settings, directory / "records")
 
 
-class Clock:
+class SlowTime:
     """Stands in for `time`: each look at it takes half a second."""
 
     def __init__(self):
@@ -38,7 +40,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    monkeypatch.setattr(loop, "time", Clock())
+    monkeypatch.setattr(loop, "time", SlowTime())
 
 
 def test_a_run_stops_when_its_minutes_are_over(tmp_path, manifest):
@@ -146,3 +148,13 @@ def test_without_a_clock_the_first_part_is_as_long_as_its_epochs(tmp_path, manif
     run = Run(tmp_path, manifest, epochs=3)
     run.first_part = {"first_epochs": 2, "first_share": 0.1}
     assert run.train().step == 3 * 18
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds", "expected"), [(780, 90, 1560), (1560, 180.2, 1560)]
+)
+def test_no_fewer_steps_are_foreseen_than_there_were(tmp_path, step, seconds, expected):
+    settings = tiny_run.tiny_settings(tmp_path, minutes=3)
+    progress = Progress(step=step, seconds=seconds)
+    clock = Clock(settings, WarmupLinearDecay(1.0, 9000, 0.0), progress)
+    assert clock.expect(progress) == expected

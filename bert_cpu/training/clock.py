@@ -47,7 +47,8 @@ class Clock:
         if progress.step >= _GUESS_EVERY and progress.step % _GUESS_EVERY == 0:
             progress.expected_updates = steps / self._accumulate
             self._schedule.expect(progress.expected_updates)
-        return round(steps)
+        # The last step ends when the time is over already.
+        return max(round(steps), progress.step)
 
 
 def _spent(progress):
