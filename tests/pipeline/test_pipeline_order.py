@@ -13,40 +13,12 @@ from made_up_batches import (
     NUM_EXAMPLES,
     batches_of,
     expected_sequences,
-    made_up_rows,
-    prepare_formats,
     same,
     sequences,
 )
 from tiny_records import prepare, rows_of_lengths
 
 from bert_cpu.data.pipeline import evaluation_batches, training_batches
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return made_up_rows()
-
-
-@pytest.fixture(scope="module")
-def manifests(rows, tmp_path_factory):
-    return prepare_formats(tmp_path_factory.mktemp("records"), rows)
-
-
-@pytest.fixture(params=FORMATS)
-def manifest(request, manifests):
-    return manifests[request.param]
-
-
-@pytest.fixture(scope="module")
-def plain(manifests):
-    """Of each format, the batches of the first epoch, read once for many tests."""
-    return {name: batches_of(manifest) for name, manifest in manifests.items()}
-
-
-@pytest.fixture
-def batches(manifest, plain):
-    return plain[manifest.record_format]
 
 
 def test_an_epoch_has_every_example_once(batches, rows):

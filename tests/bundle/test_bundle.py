@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import tiny_bundle
-from reference import stored
 from saved_bundle import FILES, INFO, load, save
 from transformers import BertConfig
 
@@ -19,18 +18,6 @@ from bert_cpu.models.bundle import BundleInfo, open_bundle, save_bundle
 from bert_cpu.models.encoder import build_encoder
 from bert_cpu.models.load_tokenizer import load_tokenizer
 from bert_cpu.tasks.classify import Classify
-
-
-@pytest.fixture(scope="module")
-def reference():
-    return stored.read("random_tanh")
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory, reference):
-    """A bundle that this package did not write, with a known answer."""
-    directory = tmp_path_factory.mktemp("original") / "bundle"
-    return tiny_bundle.write_bundle(directory, reference.weights(), reference.config)
 
 
 @pytest.fixture(scope="module")

@@ -6,24 +6,11 @@ import shutil
 
 import pytest
 import tiny_bundle
-from reference import stored
 from saved_bundle import FILES, load, save
 
 from bert_cpu import storage
 from bert_cpu.errors import UserError
 from bert_cpu.models.bundle import check_bundle, open_bundle
-
-
-@pytest.fixture(scope="module")
-def reference():
-    return stored.read("random_tanh")
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory, reference):
-    """A bundle that this package did not write, with a known answer."""
-    directory = tmp_path_factory.mktemp("original") / "bundle"
-    return tiny_bundle.write_bundle(directory, reference.weights(), reference.config)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,6 @@ from made_up_batches import (
     FORMATS,
     batches_of,
     expected_sequences,
-    made_up_rows,
-    prepare_formats,
     same,
     sequences,
 )
@@ -19,32 +17,6 @@ from tiny_records import prepare, source_of, tokenizer
 
 from bert_cpu.data.pipeline import evaluation_batches, shard_paths, stored_examples
 from bert_cpu.text.preprocess import Preprocess
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return made_up_rows()
-
-
-@pytest.fixture(scope="module")
-def manifests(rows, tmp_path_factory):
-    return prepare_formats(tmp_path_factory.mktemp("records"), rows)
-
-
-@pytest.fixture(params=FORMATS)
-def manifest(request, manifests):
-    return manifests[request.param]
-
-
-@pytest.fixture(scope="module")
-def plain(manifests):
-    """Of each format, the batches of the first epoch, read once for many tests."""
-    return {name: batches_of(manifest) for name, manifest in manifests.items()}
-
-
-@pytest.fixture
-def batches(manifest, plain):
-    return plain[manifest.record_format]
 
 
 def test_a_length_step_pads_more_and_changes_nothing_else(manifest, batches):
