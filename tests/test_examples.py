@@ -10,7 +10,7 @@ import pytest
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 FLAGS = doctest.ELLIPSIS
-# They need a model, and say so by `+SKIP`: tests/test_export.py,
+# They need a model, and say so by `+SKIP`: tests/export/test_export.py,
 # test_runtime.py, test_pretrain_model.py and test_attention_maps.py make the
 # same calls.
 NEED_A_MODEL = {

@@ -8,14 +8,7 @@ import json
 import pytest
 import tiny_bundle
 from sklearn.metrics import f1_score
-from tiny_export import (
-    BUCKETS,
-    answered_by,
-    expected_logits,
-    export_tiny,
-    sequences_at_edges,
-    truths,
-)
+from tiny_export import BUCKETS, answered_by, truths
 
 from bert_cpu.errors import UserError
 from bert_cpu.export import export_tflite as export_module
@@ -25,34 +18,6 @@ from bert_cpu.runtime.answered import Answered
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
 from bert_cpu.tasks.classify import Classify
 from bert_cpu.text.windows import Reading
-
-
-@pytest.fixture(scope="module")
-def weights():
-    return tiny_bundle.random_weights()
-
-
-@pytest.fixture(scope="module")
-def sequences():
-    return sequences_at_edges()
-
-
-@pytest.fixture(scope="module")
-def expected(weights, sequences):
-    return expected_logits(weights, sequences)
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, weights, sequences, expected):
-    """A run directory and its report; the trained model is right but once."""
-    run_dir = tmp_path_factory.mktemp("runs") / "tiny"
-    return run_dir, *export_tiny(run_dir, weights, sequences, expected)
-
-
-@pytest.fixture(scope="module")
-def converted(exported):
-    directory = exported[0] / "tflite"
-    return {name: directory / f"{name}.tflite" for name in ("float32", "int8")}
 
 
 def test_report_counts_what_longhand_says(exported, sequences, expected):

@@ -9,35 +9,11 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
-from tiny_export import BUCKETS, expected_logits, export_tiny, sequences_at_edges
+from tiny_export import BUCKETS
 
 from bert_cpu.export.lean_weights import int8_rows
 from bert_cpu.export.tflite import length_buckets
 from bert_cpu.runtime.bucketed_interpreter import BucketedInterpreter
-
-
-@pytest.fixture(scope="module")
-def weights():
-    return tiny_bundle.random_weights()
-
-
-@pytest.fixture(scope="module")
-def sequences():
-    return sequences_at_edges()
-
-
-@pytest.fixture(scope="module")
-def expected(weights, sequences):
-    return expected_logits(weights, sequences)
-
-
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory, weights, sequences, expected):
-    """The files of both variants, as an export leaves them."""
-    run_dir = tmp_path_factory.mktemp("runs") / "tiny"
-    export_tiny(run_dir, weights, sequences, expected)
-    directory = run_dir / "tflite"
-    return {name: directory / f"{name}.tflite" for name in ("float32", "int8")}
 
 
 # Float export only reorders additions; int8 keeps about two digits of logits that

@@ -13,7 +13,6 @@ from fake_run import (
     HOSTILE,
     MEASURED,
     REVIEWS,
-    TOPICS,
     make_run,
     make_run_without_labels,
     numbers_in,
@@ -60,14 +59,6 @@ def test_the_page_is_whole_and_reaches_for_nothing(tmp_path, labels, texts):
     assert len(ids) == len(set(ids))
     used = re.findall(r'(?:href="|url\()#([^")]+)', source)
     assert set(used) <= set(ids)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The directory of a finished run of 20 labels, its parsed page and SVGs."""
-    run_dir = make_run(tmp_path_factory.mktemp("runs") / "mine", TOPICS, REVIEWS)
-    _, page, svgs = read_page(run_dir)
-    return run_dir, page, svgs
 
 
 def test_every_number_of_the_run_is_in_the_page_unrounded(finished):

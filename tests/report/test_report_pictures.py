@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from fake_run import CHINESE, REVIEWS, TOPICS, make_run, read_json, read_json_lines
+from fake_run import CHINESE, REVIEWS, make_run, read_json, read_json_lines
 from report_page import SVG, height_of, points_of, read_page
 
 from bert_cpu.report.bars import draw_latency, group_lengths
@@ -15,14 +15,6 @@ from bert_cpu.report.curves import smooth
 
 def texts_of(svg: ElementTree.Element) -> list[str]:
     return [element.text or "" for element in svg.iter(f"{SVG}text")]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The directory of a finished run of 20 labels, its parsed page and SVGs."""
-    run_dir = make_run(tmp_path_factory.mktemp("runs") / "mine", TOPICS, REVIEWS)
-    _, page, svgs = read_page(run_dir)
-    return run_dir, page, svgs
 
 
 def test_curves_are_the_history(finished):
